@@ -1,0 +1,78 @@
+# Convolution in plain NumPy: one matrix product per kernel tap over a strided view of the padded
+# input. Slow, small, and right: the oracle for every other room.
+
+import numpy as np
+
+from .._core import integers
+
+name = "reference"
+kinds = ("conv",)
+local = True
+
+
+def supports(problem):
+    return None
+
+
+def estimate(problem, machine, prepacked):
+    return 1e-4 + problem.macs / 2e8
+
+
+def workspace(problem, threads):
+    return 0
+
+
+def prepare(problem, weight):
+    return weight
+
+
+def run(problem, packed, inputs, outputs, threads):
+    x, bias = inputs
+    (y,) = outputs
+    p = problem
+    last = p.layout == "channels_last"
+    if last:
+        x, y = np.moveaxis(x, -1, 1), np.moveaxis(y, -1, 1)
+    wide = _accumulator(x, packed, bias)
+    x, weight = x.astype(wide, copy=False), packed.astype(wide, copy=False)
+    padded = pad(problem, x)
+    grouped = padded.reshape(p.batch, p.groups, p.in_channels // p.groups, *padded.shape[2:])
+    weight = weight.reshape(p.groups, p.out_channels // p.groups, *weight.shape[1:])
+    total = np.zeros((p.batch, p.groups, p.out_channels // p.groups, *p.output), wide)
+    flat = (p.batch, p.groups, p.in_channels // p.groups, int(np.prod(p.output)))
+    for tap in np.ndindex(*p.kernel):
+        window = tuple(
+            slice(t * d, t * d + (o - 1) * s + 1, s)
+            for t, d, o, s in zip(tap, p.dilation, p.output, p.stride)
+        )
+        columns = grouped[(..., *window)].reshape(flat)
+        total += np.matmul(weight[(..., *tap)], columns).reshape(total.shape)
+    total = total.reshape(y.shape)
+    if bias is not None:
+        total += bias.astype(wide).reshape(-1, *(1,) * p.ndim)
+    if p.relu:
+        total[total < 0] = 0
+    if y.dtype.kind in "iu":
+        integers.store(total, y)
+    else:
+        y[...] = total
+
+
+def pad(problem, x):
+    """Channels-first `x`, zero-padded and cropped to exactly what the windows touch."""
+    grow, crop = [(0, 0), (0, 0)], [slice(None), slice(None)]
+    for i in range(problem.ndim):
+        need = (problem.output[i] - 1) * problem.stride[i] + problem.extent[i]
+        before = problem.pad_begin[i]
+        grow.append((max(before, 0), max(need - before - problem.input[i], 0)))
+        start = max(-before, 0)
+        crop.append(slice(start, start + need))
+    return np.pad(x, grow)[tuple(crop)]
+
+
+def _accumulator(x, weight, bias):
+    """The dtype of the sums."""
+    if x.dtype.kind in "iu":
+        return integers.accumulator(integers.bound(x, weight, bias))
+    # ml_dtypes' half floats have two bytes, as float16 does.
+    return np.float32 if x.dtype.itemsize == 2 else x.dtype

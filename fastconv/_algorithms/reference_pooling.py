@@ -1,0 +1,2 @@
+name = "reference"
+kinds = ("max_pool", "avg_pool")

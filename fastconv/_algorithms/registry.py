@@ -1,0 +1,21 @@
+"""The only list of rooms, in order of preference where estimates tie; the references come last."""
+
+from . import reference, reference_pooling
+
+ROOMS = (reference, reference_pooling)
+
+
+def rooms_for(kind):
+    """The rooms that take problems of `kind`."""
+    return tuple(room for room in ROOMS if kind in room.kinds)
+
+
+def matches(room, algorithm):
+    """Whether a user's `algorithm` names this room or its family."""
+    return algorithm in (room.name, room.name.partition("_")[0])
+
+
+def algorithm_names():
+    """What ``algorithm=`` may say: every room and every family."""
+    names = [room.name for room in ROOMS]
+    return tuple(dict.fromkeys([name.partition("_")[0] for name in names] + names))

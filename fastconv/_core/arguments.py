@@ -1,0 +1,83 @@
+"""User arguments into tuples of ints, with errors that spell the problem."""
+
+from operator import index
+
+# No array can be larger than this; products of sizes are checked against it.
+LARGEST = 2**62
+
+NAMED_PADDINGS = ("valid", "same", "same_lower", "full", "causal")
+
+
+def as_int(op, name, value):
+    """`value` as an int; bools and non-integers are refused."""
+    if isinstance(value, bool):
+        raise TypeError(f"{op}: {name} must be an integer, got {value!r}")
+    try:
+        value = index(value)
+    except TypeError:
+        raise TypeError(f"{op}: {name} must be an integer, got {value!r}") from None
+    if abs(value) >= LARGEST:
+        raise ValueError(f"{op}: {name} = {value} is out of range")
+    return value
+
+
+def as_ints(op, name, value, ndim, minimum):
+    """An int or one int per axis as a tuple of `ndim` ints, each at least `minimum`."""
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{op}: {name} must be an integer or {ndim} of them, got {value!r}")
+    try:
+        values = tuple(value)
+    except TypeError:
+        values = (value,) * ndim
+    if len(values) == 1:
+        values *= ndim
+    if len(values) != ndim:
+        raise ValueError(f"{op}: {name} needs one value or {ndim}, one per axis; got {value!r}")
+    values = tuple(as_int(op, name, v) for v in values)
+    if min(values) < minimum:
+        raise ValueError(f"{op}: {name} must be at least {minimum}, got {value!r}")
+    return values
+
+
+def as_pairs(op, padding, ndim):
+    """Explicit `padding` as `ndim` pairs (before, after); only in pairs may a value be negative."""
+    if isinstance(padding, str):
+        raise ValueError(
+            f"{op}: padding {padding!r} is not known; names are {', '.join(NAMED_PADDINGS)}"
+        )
+    try:
+        axes = list(padding)
+    except TypeError:
+        axes = [padding] * ndim
+    if len(axes) == 1:
+        axes *= ndim
+    if len(axes) != ndim:
+        raise ValueError(
+            f"{op}: padding needs an integer, {ndim} integers or {ndim} (before, after) pairs; "
+            f"got {padding!r}"
+        )
+    return tuple(_pair(op, padding, axis) for axis in axes)
+
+
+def _pair(op, padding, axis):
+    if hasattr(axis, "__len__") and not isinstance(axis, (str, bytes)) and getattr(axis, "ndim", 1):
+        if len(axis) != 2:
+            raise ValueError(
+                f"{op}: a padding pair is (before, after), got {axis!r} in {padding!r}"
+            )
+        return as_int(op, "padding", axis[0]), as_int(op, "padding", axis[1])
+    value = as_int(op, "padding", axis)
+    if value < 0:
+        raise ValueError(
+            f"{op}: padding must not be negative, got {padding!r}; "
+            "to crop, give (before, after) pairs"
+        )
+    return value, value
+
+
+def one_of(op, name, value, choices):
+    """`value`, which must be one of `choices`."""
+    if value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"{op}: {name} must be one of {listed}; got {value!r}")
+    return value

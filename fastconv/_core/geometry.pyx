@@ -1,0 +1,41 @@
+"""From Problem and ndarray to the C structs that kernels' drivers loop over."""
+
+cimport numpy as cnp
+
+cnp.import_array()
+
+
+cdef void _copy_axes(tuple values, Py_ssize_t* target, Py_ssize_t missing) except *:
+    cdef Py_ssize_t i, lead = 3 - len(values)
+    for i in range(3):
+        target[i] = missing if i < lead else values[i - lead]
+
+
+cdef Geometry canonical(problem) except *:
+    cdef Geometry g
+    g.batch = problem.batch
+    g.in_channels = problem.in_channels
+    g.out_channels = problem.out_channels
+    g.groups = problem.groups
+    _copy_axes(problem.input, g.input, 1)
+    _copy_axes(problem.kernel, g.kernel, 1)
+    _copy_axes(problem.stride, g.stride, 1)
+    _copy_axes(problem.dilation, g.dilation, 1)
+    _copy_axes(problem.pad_begin, g.pad, 0)
+    _copy_axes(problem.pad_end, g.pad_end, 0)
+    _copy_axes(problem.output, g.output, 1)
+    return g
+
+
+cdef View view_of(object array, bint channels_last) except *:
+    cdef View v
+    cdef cnp.ndarray a = array
+    cdef int spatial = cnp.PyArray_NDIM(a) - 2
+    cdef int i
+    cdef cnp.npy_intp* strides = cnp.PyArray_STRIDES(a)
+    v.data = <char*> cnp.PyArray_DATA(a)
+    v.batch = strides[0]
+    v.channel = strides[spatial + 1] if channels_last else strides[1]
+    for i in range(3):
+        v.axis[i] = 0 if i < 3 - spatial else strides[i - (3 - spatial) + (1 if channels_last else 2)]
+    return v

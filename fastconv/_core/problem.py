@@ -1,0 +1,129 @@
+"""The Problem: one operation on given sizes, in the canonical form that every layer speaks."""
+
+from math import prod
+from typing import NamedTuple
+
+from .dtypes import SHORT_NAMES, TABLE
+from .sizes import effective_kernel
+
+LAYOUTS = ("channels_first", "channels_last")
+_SHORT_LAYOUT = {"channels_first": "cf", "channels_last": "cl"}
+_LONG_LAYOUT = {short: long for long, short in _SHORT_LAYOUT.items()}
+
+
+class Problem(NamedTuple):
+    """One operation on given sizes; a tuple, so it hashes and compares at C speed.
+
+    Sizes are those of the arrays; `pad_begin` may be negative (it crops), `pad_end` is as given
+    by the user and matters only to average pooling: `output` already follows from it. Padding is
+    by zeros (convolution) or neutral (pooling); other modes are materialised before.
+    """
+
+    kind: str  # "conv", "max_pool", "avg_pool"
+    dtype: str  # NumPy name of a native dtype, or for pooling any real one
+    layout: str  # "channels_first" or "channels_last"
+    batch: int
+    in_channels: int
+    out_channels: int
+    groups: int
+    input: tuple
+    kernel: tuple
+    stride: tuple
+    dilation: tuple
+    pad_begin: tuple
+    pad_end: tuple
+    output: tuple
+    bias: bool = False
+    relu: bool = False
+    precision: str = "highest"
+    count_include_pad: bool = True
+    divisor: int = 0  # average pooling: 0 means the number of elements under the window
+
+    @property
+    def ndim(self):
+        """Number of spatial axes."""
+        return len(self.input)
+
+    @property
+    def taps(self):
+        """Number of kernel positions."""
+        return prod(self.kernel)
+
+    @property
+    def macs(self):
+        """Multiply-adds of the direct sum (window elements visited, for pooling)."""
+        per_output = self.taps * (self.in_channels // self.groups if self.kind == "conv" else 1)
+        return self.batch * self.out_channels * prod(self.output) * per_output
+
+    @property
+    def extent(self):
+        """Kernel extent per axis, holes included."""
+        return tuple(map(effective_kernel, self.kernel, self.dilation))
+
+    def shape(self, channels, spatial):
+        """Array shape of `channels` planes of `spatial` sizes in this problem's layout."""
+        if self.layout == "channels_first":
+            return (self.batch, channels, *spatial)
+        return (self.batch, *spatial, channels)
+
+    @property
+    def input_shape(self):
+        return self.shape(self.in_channels, self.input)
+
+    @property
+    def output_shape(self):
+        return self.shape(self.out_channels, self.output)
+
+    @property
+    def weight_shape(self):
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel)
+
+    def __str__(self):
+        """The one-line spelling, which `parse` reads back."""
+
+        def sizes(prefix, values):
+            return prefix + "x".join(map(str, values))
+
+        words = [
+            f"{self.kind}{self.ndim}d",
+            TABLE[self.dtype].short,
+            _SHORT_LAYOUT[self.layout],
+            f"n{self.batch}",
+            f"c{self.in_channels}",
+            f"k{self.out_channels}",
+            f"g{self.groups}",
+            sizes("i", self.input),
+            sizes("f", self.kernel),
+            sizes("s", self.stride),
+            sizes("d", self.dilation),
+            sizes("p", self.pad_begin),
+            sizes("q", self.pad_end),
+            sizes("o", self.output),
+        ]
+        words += ["bias"] * self.bias + ["relu"] * self.relu
+        if self.precision != "highest":
+            words.append(self.precision)
+        if not self.count_include_pad:
+            words.append("nopad")
+        if self.divisor:
+            words.append(f"div{self.divisor}")
+        return " ".join(words)
+
+    @classmethod
+    def parse(cls, line):
+        """The problem that `line` spells."""
+        try:
+            kind, dtype, layout, *words = line.split()
+            flags = {w for w in words if w in ("bias", "relu", "nopad", "high", "medium")}
+            divisor = next((int(w[3:]) for w in words if w.startswith("div")), 0)
+            fields = {w[0]: w[1:] for w in words if w not in flags and not w.startswith("div")}
+            sizes = {key: tuple(map(int, fields[key].split("x"))) for key in "ifsdpqo"}
+            return cls(
+                kind[:-2], SHORT_NAMES[dtype], _LONG_LAYOUT[layout],
+                *(int(fields[key]) for key in "nckg"), *(sizes[key] for key in "ifsdpqo"),
+                bias="bias" in flags, relu="relu" in flags,
+                precision=next((p for p in ("high", "medium") if p in flags), "highest"),
+                count_include_pad="nopad" not in flags, divisor=divisor,
+            )  # fmt: skip
+        except (ValueError, KeyError) as error:
+            raise ValueError(f"not the spelling of a problem: {line!r}") from error

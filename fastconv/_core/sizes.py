@@ -1,0 +1,85 @@
+"""Output-size arithmetic of convolution and pooling, along one axis or all of them.
+
+The floor rule throughout: ``out = (in + before + after - dilation * (kernel - 1) - 1) // stride + 1``.
+"""
+
+from math import prod
+
+from .arguments import LARGEST, as_pairs
+
+
+def effective_kernel(kernel, dilation):
+    """Extent of a kernel with its holes: ``dilation * (kernel - 1) + 1``."""
+    return dilation * (kernel - 1) + 1
+
+
+def same_pair(size, kernel, stride, dilation, *, lower):
+    """Padding (before, after) for ``ceil(size / stride)`` outputs; `lower` puts the odd one first."""
+    outputs = -(-size // stride)
+    total = max((outputs - 1) * stride + effective_kernel(kernel, dilation) - size, 0)
+    half = total // 2
+    return (total - half, half) if lower else (half, total - half)
+
+
+def resolve_padding(op, padding, sizes, kernel, stride, dilation):
+    """Any spelling of `padding` as one (before, after) pair per axis."""
+    ndim = len(sizes)
+    axes = range(ndim)
+    if isinstance(padding, str):
+        if padding == "valid":
+            return ((0, 0),) * ndim
+        if padding in ("same", "same_lower"):
+            lower = padding == "same_lower"
+            return tuple(
+                same_pair(sizes[i], kernel[i], stride[i], dilation[i], lower=lower) for i in axes
+            )
+        if padding == "full":
+            return tuple((dilation[i] * (kernel[i] - 1),) * 2 for i in axes)
+        if padding == "causal":
+            if ndim != 1:
+                raise ValueError(f"{op}: padding 'causal' is for 1-D only")
+            return ((dilation[0] * (kernel[0] - 1), 0),)
+    return as_pairs(op, padding, ndim)
+
+
+def conv_output(op, sizes, kernel, stride, dilation, pads):
+    """Spatial output sizes; raises where an axis has no room for the kernel."""
+    outputs = []
+    for i, size in enumerate(sizes):
+        before, after = pads[i]
+        room = size + before + after - effective_kernel(kernel[i], dilation[i])
+        if room < 0:
+            raise ValueError(
+                f"{op}: the kernel does not fit on axis {i}: input {size} + padding "
+                f"({before}, {after}) = {size + before + after} is smaller than the extent "
+                f"{effective_kernel(kernel[i], dilation[i])} of kernel {kernel[i]} "
+                f"with dilation {dilation[i]}"
+            )
+        outputs.append(room // stride[i] + 1)
+    return tuple(outputs)
+
+
+def pool_output(op, sizes, kernel, stride, dilation, pads, ceil_mode):
+    """Spatial output sizes of pooling; with `ceil_mode`, a last partial window counts too,
+
+    unless it would start in the padding after the input.
+    """
+    floor = conv_output(op, sizes, kernel, stride, dilation, pads)
+    if not ceil_mode:
+        return floor
+    outputs = []
+    for i, size in enumerate(sizes):
+        before, after = pads[i]
+        room = size + before + after - effective_kernel(kernel[i], dilation[i])
+        count = -(-room // stride[i]) + 1
+        if count > floor[i] and (count - 1) * stride[i] >= size + before:
+            count -= 1
+        outputs.append(count)
+    return tuple(outputs)
+
+
+def check_total(op, what, shape, itemsize):
+    """Refuse arrays whose byte count would not fit an address."""
+    total = prod(int(n) for n in shape) * itemsize
+    if total >= LARGEST:
+        raise ValueError(f"{op}: {what} of shape {tuple(shape)} would need {total} bytes")

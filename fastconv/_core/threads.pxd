@@ -1,0 +1,1 @@
+cpdef int usable(int wanted) noexcept

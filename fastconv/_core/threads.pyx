@@ -1,0 +1,65 @@
+"""How many threads may work, and what happens after a fork.
+
+The default is the smallest of ``FASTCONV_NUM_THREADS`` (or else ``OMP_NUM_THREADS``) and the
+number of processors this process may run on. A process forked from one whose OpenMP pool was
+already started runs serially: libgomp's workers do not survive a fork, and its next parallel
+region would wait for them forever.
+"""
+
+import os
+
+from .arguments import as_int
+
+cdef bint _pool_started = False
+cdef bint _serial = False
+
+
+def available():
+    """Processors this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def default():
+    """The thread count that environment and affinity ask for."""
+    for name in ("FASTCONV_NUM_THREADS", "OMP_NUM_THREADS"):
+        # OMP_NUM_THREADS may list one count per nesting level; the first is ours.
+        text = os.environ.get(name, "").split(",")[0].strip()
+        if not text:
+            continue
+        if text.isdigit() and int(text) > 0:
+            # Asking for more than there are is allowed in our own variable: tests do.
+            asked = int(text)
+            return asked if name == "FASTCONV_NUM_THREADS" else min(asked, available())
+        if name == "FASTCONV_NUM_THREADS":
+            raise ValueError(f"FASTCONV_NUM_THREADS must be a positive integer, got {text!r}")
+    return available()
+
+
+def check(threads):
+    """`threads` as a usable count."""
+    threads = as_int("config", "threads", threads)
+    if not 1 <= threads <= 1024:
+        raise ValueError(f"config: threads must be between 1 and 1024, got {threads}")
+    return threads
+
+
+cpdef int usable(int wanted) noexcept:
+    """How many of the `wanted` threads a parallel region may start now."""
+    global _pool_started
+    if _serial or wanted <= 1:
+        return 1
+    _pool_started = True
+    return wanted
+
+
+def _after_fork_in_child():
+    global _serial
+    if _pool_started:
+        _serial = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

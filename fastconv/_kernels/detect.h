@@ -1,0 +1,58 @@
+/* Which levels this processor and this operating system can run. */
+#ifndef FASTCONV_DETECT_H
+#define FASTCONV_DETECT_H
+
+enum { FC_BASELINE, FC_AVX2, FC_AVX512, FC_AMX, FC_LEVELS };
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#include <stdint.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+static uint64_t fc_xcr0(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+/* Linux gives a process the tile registers only when asked (ARCH_REQ_XCOMP_PERM, XTILEDATA). */
+static int fc_tiles_granted(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+#else
+    return 0;
+#endif
+}
+
+/* The highest level; features are believed only if the system saves their registers too. */
+static int fc_detect(void)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d))
+        return FC_BASELINE;
+    const int fma = c >> 12 & 1, osxsave = c >> 27 & 1, avx = c >> 28 & 1;
+    if (!fma || !osxsave || !avx || (fc_xcr0() & 0x6) != 0x6)
+        return FC_BASELINE;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b >> 5 & 1))
+        return FC_BASELINE;
+    const unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F DQ BW VL */
+    if ((b & avx512) != avx512 || (fc_xcr0() & 0xe6) != 0xe6)
+        return FC_AVX2;
+    const unsigned tiles = 1u << 22 | 1u << 24; /* AMX-BF16, AMX-TILE */
+    if ((d & tiles) != tiles || (fc_xcr0() & 0x60000) != 0x60000)
+        return FC_AVX512;
+    /* Palette 1: at least 8 tiles of 1 KiB. */
+    if (!__get_cpuid_count(0x1d, 1, &a, &b, &c, &d) || b >> 16 < 8 || a >> 16 < 8 || !fc_tiles_granted())
+        return FC_AVX512;
+    return FC_AMX;
+}
+#else
+static int fc_detect(void) { return FC_BASELINE; }
+#endif
+
+#endif

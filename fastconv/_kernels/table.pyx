@@ -1,0 +1,98 @@
+"""The kernel tables, one per level of this machine, and the one in use."""
+
+import os
+
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+cdef extern from *:
+    """
+    #include "detect.h"
+    #include "table.h"
+    #ifdef FC_HAVE_AVX2
+    #define FC_FILL_AVX2 fc_fill_avx2
+    #else
+    #define FC_FILL_AVX2 NULL
+    #endif
+    #ifdef FC_HAVE_AVX512
+    #define FC_FILL_AVX512 fc_fill_avx512
+    #else
+    #define FC_FILL_AVX512 NULL
+    #endif
+    typedef void (*fc_fill)(fc_table *);
+    /* What each level adds to the one below; NULL where the compiler knew nothing of it. */
+    static fc_fill fc_fills[FC_LEVELS] = {fc_fill_baseline, FC_FILL_AVX2, FC_FILL_AVX512, NULL};
+    """
+    enum:
+        FC_LEVELS
+    ctypedef void (*fc_fill)(fc_table*) noexcept
+    fc_fill fc_fills[FC_LEVELS]
+    int fc_detect()
+
+LEVELS = ("baseline", "avx2", "avx512", "amx")
+
+cdef fc_table _tables[FC_LEVELS]
+cdef int _highest = fc_detect()
+cdef int _active = 0
+
+
+cdef void _build_tables() noexcept:
+    cdef int level
+    for level in range(FC_LEVELS):
+        if level:
+            _tables[level] = _tables[level - 1]
+        if level <= _highest and fc_fills[level] != NULL:
+            fc_fills[level](&_tables[level])
+
+
+cdef const fc_kernels* kernels(int dtype) noexcept nogil:
+    return &_tables[_active].of[dtype]
+
+
+def available():
+    """The levels this machine can run, lowest first."""
+    return LEVELS[: _highest + 1]
+
+
+def active():
+    """The level in use."""
+    return LEVELS[_active]
+
+
+def activate(name):
+    """Use level `name` from now on."""
+    global _active
+    if name not in LEVELS:
+        raise ValueError(f"FASTCONV_ISA: no level {name!r}; there are {', '.join(LEVELS)}")
+    if name not in available():
+        raise ValueError(
+            f"FASTCONV_ISA: this machine has no {name!r}; it has {', '.join(available())}"
+        )
+    _active = LEVELS.index(name)
+
+
+def lanes(int dtype):
+    """Elements of one vector at the active level."""
+    return _tables[_active].of[dtype].lanes
+
+
+def tile_rows(int dtype):
+    """The most rows of a tile at the active level, for widths of 1, 2, 4 and 8 vectors."""
+    return tuple(_tables[_active].of[dtype].rows[i] for i in range(FC_WIDTHS))
+
+
+def measure_peak(int dtype, double seconds):
+    """Floating-point operations per second of one thread at the active level."""
+    cdef timespec start, stop
+    cdef double flops = 0, elapsed = 0
+    cdef const fc_kernels* k = kernels(dtype)
+    clock_gettime(CLOCK_MONOTONIC, &start)
+    with nogil:
+        while elapsed < seconds:
+            flops += k.peak(100_000)
+            clock_gettime(CLOCK_MONOTONIC, &stop)
+            elapsed = (stop.tv_sec - start.tv_sec) + 1e-9 * (stop.tv_nsec - start.tv_nsec)
+    return flops / elapsed
+
+
+_build_tables()
+activate(os.environ.get("FASTCONV_ISA") or LEVELS[_highest])

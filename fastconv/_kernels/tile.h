@@ -1,0 +1,97 @@
+/* Template: a register tile, `rows` x `width` vectors of accumulators held over the whole reduction.
+   Needs T, vector, VECTORS and JOIN. Rows and width are constants after inlining, so that every
+   accumulator is a register. */
+
+static inline __attribute__((always_inline)) void JOIN(tile)(const fc_tile *t, const int rows,
+                                                             const int width)
+{
+    vector sum[FC_MAX_ROWS][8];
+    VECTORS for (int r = 0; r < rows; r++)
+        VECTORS for (int v = 0; v < width; v++)
+            sum[r][v] = (vector){0};
+
+    const ptrdiff_t scalar_row = t->scalar_row, scalar_step = t->scalar_step;
+    const ptrdiff_t vector_step = t->vector_step;
+    for (ptrdiff_t k = 0; k < t->taps; k++) {
+        const char *scalars = t->scalars + t->scalar_taps[k];
+        const char *vectors = t->vectors + t->vector_taps[k];
+        for (ptrdiff_t i = t->run; i > 0; i--) {
+            vector lane[8];
+            VECTORS for (int v = 0; v < width; v++)
+                lane[v] = ((const vector *)vectors)[v];
+            VECTORS for (int r = 0; r < rows; r++) {
+                const T scalar = *(const T *)(scalars + r * scalar_row);
+                VECTORS for (int v = 0; v < width; v++)
+                    sum[r][v] += scalar * lane[v];
+            }
+            scalars += scalar_step;
+            vectors += vector_step;
+        }
+    }
+
+    if (t->row_bias)
+        VECTORS for (int r = 0; r < rows; r++)
+            VECTORS for (int v = 0; v < width; v++)
+                sum[r][v] += ((const T *)t->row_bias)[r];
+    if (t->lane_bias)
+        VECTORS for (int v = 0; v < width; v++) {
+            const vector bias = ((const vector *)t->lane_bias)[v];
+            VECTORS for (int r = 0; r < rows; r++)
+                sum[r][v] += bias;
+        }
+    if (t->relu)
+        VECTORS for (int r = 0; r < rows; r++)
+            VECTORS for (int v = 0; v < width; v++)
+                sum[r][v] = JOIN(relu)(sum[r][v]);
+
+    const int full = width * (int)(sizeof(vector) / sizeof(T));
+    if (t->lanes == full) {
+        VECTORS for (int r = 0; r < rows; r++)
+            VECTORS for (int v = 0; v < width; v++)
+                ((vector *)(t->out + r * t->out_row))[v] = sum[r][v];
+    } else {
+        VECTORS for (int r = 0; r < rows; r++) {
+            vector row[8];
+            VECTORS for (int v = 0; v < width; v++)
+                row[v] = sum[r][v];
+            memcpy(t->out + r * t->out_row, row, (size_t)t->lanes * sizeof(T));
+        }
+    }
+}
+
+#define TILE(rows, width) \
+    static void JOIN(tile_##rows##x##width)(const fc_tile *t) { JOIN(tile)(t, rows, width); }
+TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1)
+TILE(8, 1) TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1)
+TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
+TILE(1, 4) TILE(2, 4) TILE(3, 4)
+TILE(1, 8)
+#if REGISTERS >= 32
+TILE(13, 1) TILE(14, 1)
+TILE(7, 2) TILE(8, 2) TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2) TILE(13, 2) TILE(14, 2)
+TILE(4, 4) TILE(5, 4) TILE(6, 4) TILE(7, 4)
+TILE(2, 8) TILE(3, 8)
+#endif
+#undef TILE
+
+static void JOIN(fill_tiles)(fc_kernels *k)
+{
+#define TILE(rows, log2, width) k->tile[log2][rows] = JOIN(tile_##rows##x##width);
+    TILE(1, 0, 1) TILE(2, 0, 1) TILE(3, 0, 1) TILE(4, 0, 1) TILE(5, 0, 1) TILE(6, 0, 1) TILE(7, 0, 1)
+    TILE(8, 0, 1) TILE(9, 0, 1) TILE(10, 0, 1) TILE(11, 0, 1) TILE(12, 0, 1)
+    TILE(1, 1, 2) TILE(2, 1, 2) TILE(3, 1, 2) TILE(4, 1, 2) TILE(5, 1, 2) TILE(6, 1, 2)
+    TILE(1, 2, 4) TILE(2, 2, 4) TILE(3, 2, 4)
+    TILE(1, 3, 8)
+#if REGISTERS >= 32
+    TILE(13, 0, 1) TILE(14, 0, 1)
+    TILE(7, 1, 2) TILE(8, 1, 2) TILE(9, 1, 2) TILE(10, 1, 2) TILE(11, 1, 2) TILE(12, 1, 2)
+    TILE(13, 1, 2) TILE(14, 1, 2)
+    TILE(4, 2, 4) TILE(5, 2, 4) TILE(6, 2, 4) TILE(7, 2, 4)
+    TILE(2, 3, 8) TILE(3, 3, 8)
+    const int rows[FC_WIDTHS] = {14, 14, 7, 3};
+#else
+    const int rows[FC_WIDTHS] = {12, 6, 3, 1};
+#endif
+#undef TILE
+    memcpy(k->rows, rows, sizeof rows);
+}

@@ -1,0 +1,42 @@
+/* The kernels of one dtype at one level: vector types, then the templates. */
+typedef T vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
+typedef MASK_T lanes_mask __attribute__((vector_size(VECTOR_BYTES)));
+
+/* Negative lanes to zero; NaN stays. */
+static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
+{
+    return (vector)((lanes_mask)x & ~(lanes_mask)(x < 0));
+}
+
+#include "tile.h"
+#include "depthwise.h"
+#include "transpose.h"
+
+/* Independent chains of multiply-adds, enough to hide their latency. */
+static double JOIN(peak)(long repeats)
+{
+    vector sum[10];
+    VECTORS for (int i = 0; i < 10; i++)
+        sum[i] = (vector){0} + (T)i;
+    const vector factor = (vector){0} + (T)0.999;
+    for (long r = 0; r < repeats; r++) {
+        VECTORS for (int i = 0; i < 10; i++)
+            sum[i] = sum[i] * factor + factor;
+        __asm__ volatile("");
+    }
+    volatile T keep = 0;
+    VECTORS for (int i = 0; i < 10; i++)
+        keep += sum[i][0];
+    (void)keep;
+    return 10.0 * 2.0 * (double)(sizeof(vector) / sizeof(T)) * (double)repeats;
+}
+
+static void JOIN(fill)(fc_kernels *k)
+{
+    k->lanes = JOIN(LANES);
+    JOIN(fill_tiles)(k);
+    JOIN(fill_depthwise)(k);
+    k->transpose = JOIN(transpose);
+    k->pack = JOIN(pack);
+    k->peak = JOIN(peak);
+}

@@ -1,0 +1,54 @@
+"""Convolution in dtypes without kernels of their own, expressed by real native convolutions.
+
+Every function takes ``native``, a convolution of float32 or float64 arrays that returns a new
+array, and ``reference``, one that takes any dtype.
+"""
+
+import numpy as np
+
+from ._core import integers
+
+
+def half(native, x, weight, bias, groups, channel_axis):
+    """Half precision, computed in float32 and rounded once."""
+    y = native(*(a if a is None else a.astype(np.float32) for a in (x, weight, bias)), groups)
+    with np.errstate(over="ignore"):
+        return y.astype(x.dtype)
+
+
+def integer(native, reference, x, weight, bias, groups, channel_axis):
+    """Integers, exactly: in floats that hold every sum, or else in wide integers."""
+    carrier = integers.carrier(integers.bound(x, weight, bias))
+    if carrier is None:
+        return reference(x, weight, bias, groups)
+    total = native(*(a if a is None else a.astype(carrier) for a in (x, weight, bias)), groups)
+    y = np.empty(total.shape, x.dtype)
+    integers.store(total, y)
+    return y
+
+
+def complex_(native, x, weight, bias, groups, channel_axis):
+    """Complex numbers as pairs of real channels: (a + ib)(c + id) = (ac - bd) + i(ad + bc)."""
+    planes = np.moveaxis(x, channel_axis, 1)
+    batch, channels, *spatial = planes.shape
+    grouped = planes.reshape(batch, groups, 1, channels // groups, *spatial)
+    pairs = np.concatenate([grouped.real, grouped.imag], axis=2)
+    real_x = np.moveaxis(pairs.reshape(batch, 2 * channels, *spatial), 1, channel_axis)
+
+    filters, depth, *kernel = weight.shape
+    w = weight.reshape(groups, filters // groups, depth, *kernel)
+    to_real = np.concatenate([w.real, -w.imag], axis=2)
+    to_imag = np.concatenate([w.imag, w.real], axis=2)
+    real_w = np.concatenate([to_real, to_imag], axis=1).reshape(2 * filters, 2 * depth, *kernel)
+
+    real_b = None
+    if bias is not None:
+        b = bias.reshape(groups, filters // groups)
+        real_b = np.concatenate([b.real, b.imag], axis=1).reshape(-1)
+
+    y = np.moveaxis(native(real_x, real_w, real_b, groups), channel_axis, 1)
+    y = y.reshape(batch, groups, 2, filters // groups, *y.shape[2:])
+    out = np.empty((batch, filters, *y.shape[4:]), x.dtype)
+    out.real = y[:, :, 0].reshape(out.shape)
+    out.imag = y[:, :, 1].reshape(out.shape)
+    return np.moveaxis(out, 1, channel_axis)

@@ -1,0 +1,99 @@
+"""Settings: for a block of code (`config`), for the process (`set_config`), and what they are."""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from ._algorithms import registry
+from ._core import threads as _threads
+from ._core.arguments import as_int, one_of
+
+PRECISIONS = ("highest", "high", "medium")
+
+
+class Settings(NamedTuple):
+    """What a call is computed with, where its own arguments do not say."""
+
+    threads: int
+    precision: str = "highest"
+    algorithm: str | None = None
+    max_workspace: int | None = None  # bytes
+
+
+_process = Settings(_threads.default())
+_block = ContextVar("fastconv settings", default=None)
+
+
+def current():
+    """The settings in force here."""
+    return _block.get() or _process
+
+
+def get_config():
+    """The settings in force here, as a dictionary."""
+    return current()._asdict()
+
+
+def set_config(**changes):
+    """Change settings for the whole process; the names are those of `config`."""
+    global _process
+    _process = _process._replace(**_checked(changes))
+
+
+@contextmanager
+def config(**changes):
+    """Settings for a block of code, in this thread and context only.
+
+    Parameters
+    ----------
+    threads : int
+        How many threads may work. By default the processors this process may run on, or
+        ``FASTCONV_NUM_THREADS`` or ``OMP_NUM_THREADS`` if set.
+    precision : {"highest", "high", "medium"}
+        The error that float32 convolution may make; see the README.
+    algorithm : str or None
+        Force one algorithm; a problem that it cannot do raises with its reason.
+    max_workspace : int or None
+        Bytes of scratch memory that an algorithm may use.
+
+    Examples
+    --------
+    >>> import fastconv
+    >>> with fastconv.config(threads=1):
+    ...     fastconv.get_config()["threads"]
+    1
+    """
+    token = _block.set(current()._replace(**_checked(changes)))
+    try:
+        yield
+    finally:
+        _block.reset(token)
+
+
+def _checked(changes):
+    checks = {
+        "threads": _threads.check,
+        "precision": lambda value: one_of("config", "precision", value, PRECISIONS),
+        "algorithm": check_algorithm,
+        "max_workspace": _check_bytes,
+    }
+    for name in changes:
+        if name not in checks:
+            raise TypeError(f"config: no setting {name!r}; there are {', '.join(checks)}")
+    return {name: checks[name](value) for name, value in changes.items()}
+
+
+def check_algorithm(algorithm, op="config"):
+    """`algorithm` as given, if there is one of that name."""
+    if algorithm is None:
+        return None
+    return one_of(op, "algorithm", algorithm, registry.algorithm_names())
+
+
+def _check_bytes(value):
+    if value is None:
+        return None
+    value = as_int("config", "max_workspace", value)
+    if value < 0:
+        raise ValueError(f"config: max_workspace must not be negative, got {value}")
+    return value

@@ -1,0 +1,173 @@
+"""Convolution: the public functions, from arguments to a Problem to the room that runs it.
+
+A call whose arguments were seen before costs one dictionary look-up (`_calls`); otherwise it is
+parsed into a `ConvCall`, which holds all that does not depend on the data.
+"""
+
+import numpy as np
+
+from ._conv_call import ConvCall
+from ._kernels.isa import active
+from .config import current
+
+# A parsed call is about a kilobyte; past this many the cache starts anew.
+_CACHE_SIZE = 2048
+_calls = {}
+
+
+def conv1d(
+    input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *,
+    data_format="channels_first", padding_mode="zeros", flip=False, activation=None,
+    precision=None, algorithm=None, out=None,
+):  # fmt: skip
+    """1-D convolution of signals; see `conv2d` for the parameters.
+
+    Parameters
+    ----------
+    input : ndarray, shape (N, C, L) or (C, L)
+        With ``data_format="channels_last"``, (N, L, C) or (L, C).
+    weight : ndarray, shape (out_channels, C // groups, kernel)
+
+    Returns
+    -------
+    ndarray, shape (N, out_channels, L_out)
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> x = np.arange(5.0)[None]
+    >>> fastconv.conv1d(x, np.ones((1, 1, 3)), padding="causal")
+    array([[0., 1., 3., 6., 9.]])
+    """
+    return _conv(
+        1, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
+        flip, activation, precision, algorithm, out,
+    )  # fmt: skip
+
+
+def conv2d(
+    input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *,
+    data_format="channels_first", padding_mode="zeros", flip=False, activation=None,
+    precision=None, algorithm=None, out=None,
+):  # fmt: skip
+    """2-D convolution (cross-correlation, as in every deep-learning library) of images.
+
+    Parameters
+    ----------
+    input : ndarray, shape (N, C, H, W) or (C, H, W)
+        One image or a batch, of any strides. With ``data_format="channels_last"``,
+        (N, H, W, C) or (H, W, C).
+    weight : ndarray, shape (out_channels, C // groups, kernel_h, kernel_w)
+        In both data formats. Its dtype must cast safely to that of `input`.
+    bias : ndarray, shape (out_channels,), optional
+        Added to every output of a channel.
+    stride, dilation : int or tuple of int
+        Step of the kernel over the input, and of its taps; one value or one per axis.
+    padding : int, tuple, or {"valid", "same", "same_lower", "full", "causal"}
+        An int, one int per axis, or one (before, after) pair per axis; in pairs, negative values
+        crop. ``"same"`` gives ``ceil(input / stride)`` outputs with the odd element at the end
+        (``"same_lower"``: at the start), ``"full"`` every position where the kernel touches the
+        input, ``"causal"`` (1-D) outputs that see no later input.
+    groups : int
+        Number of blocks that input and output channels are divided into; each output block sees
+        only its input block. ``groups == C`` is depthwise convolution.
+    data_format : {"channels_first", "channels_last"}
+    padding_mode : {"zeros", "reflect", "symmetric", "replicate", "circular"}
+        What the padding holds.
+    flip : bool
+        Reverse the kernel along its spatial axes: convolution as in textbooks and SciPy.
+    activation : {None, "relu"}
+        Applied to the result as it is stored.
+    precision : {"highest", "high", "medium"}, optional
+        Error allowed to float32 arithmetic; by default that of `fastconv.config`.
+    algorithm : str, optional
+        Force an algorithm ("direct", "im2col", "fft", "reference"); by default the planner
+        chooses.
+    out : ndarray, optional
+        Where to write the result: right shape and dtype, any strides. May overlap `input`.
+
+    Returns
+    -------
+    ndarray, shape (N, out_channels, H_out, W_out)
+        In the layout of the input, without N if `input` has none, of the dtype of `input`.
+        ``H_out = (H + before + after - dilation * (kernel_h - 1) - 1) // stride + 1``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For wrong arguments, before anything is computed.
+    OverflowError
+        If an integer result does not fit the dtype of `input`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> x = np.zeros((1, 6, 6)); x[..., :3] = 10
+    >>> w = np.array([[1.0, 0, -1]] * 3)[None, None]
+    >>> fastconv.conv2d(x, w)[0, 0]
+    array([ 0., 30., 30.,  0.])
+    """
+    return _conv(
+        2, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
+        flip, activation, precision, algorithm, out,
+    )  # fmt: skip
+
+
+def conv3d(
+    input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *,
+    data_format="channels_first", padding_mode="zeros", flip=False, activation=None,
+    precision=None, algorithm=None, out=None,
+):  # fmt: skip
+    """3-D convolution of volumes; see `conv2d` for the parameters.
+
+    Parameters
+    ----------
+    input : ndarray, shape (N, C, D, H, W) or (C, D, H, W)
+        With ``data_format="channels_last"``, (N, D, H, W, C) or (D, H, W, C).
+    weight : ndarray, shape (out_channels, C // groups, kernel_d, kernel_h, kernel_w)
+
+    Returns
+    -------
+    ndarray, shape (N, out_channels, D_out, H_out, W_out)
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> fastconv.conv3d(np.ones((1, 4, 4, 4)), np.ones((2, 1, 3, 3, 3))).shape
+    (2, 2, 2, 2)
+    """
+    return _conv(
+        3, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
+        flip, activation, precision, algorithm, out,
+    )  # fmt: skip
+
+
+def _conv(
+    ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode, flip,
+    activation, precision, algorithm, out,
+):  # fmt: skip
+    settings = current()
+    try:
+        key = (
+            ndim, input.shape, input.dtype, weight.shape, weight.dtype,
+            None if bias is None else (bias.shape, bias.dtype), stride, padding, dilation, groups,
+            data_format, padding_mode, flip, activation, precision, algorithm, settings, active(),
+            # 1 == 1.0 == True: equal keys, but not equally valid arguments.
+            stride.__class__, padding.__class__, dilation.__class__, groups.__class__,
+            flip.__class__,
+        )  # fmt: skip
+        call = _calls.get(key)
+    except (TypeError, AttributeError):  # a list of strides, or an input that is no array
+        key = call = None
+    if call is None:
+        input, weight = np.asarray(input), np.asarray(weight)
+        bias = None if bias is None else np.asarray(bias)
+        call = ConvCall(
+            ndim, input, weight, bias, stride, padding, dilation, groups, data_format,
+            padding_mode, flip, activation, precision, algorithm, settings,
+        )  # fmt: skip
+        if key is not None:
+            if len(_calls) >= _CACHE_SIZE:
+                _calls.clear()
+            _calls[key] = call
+    return call(input, weight, bias, out)

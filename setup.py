@@ -1,0 +1,97 @@
+"""Build script: Cython modules with OpenMP, and one kernel unit per instruction-set level.
+
+Everything declarative is in ``pyproject.toml``. What needs code is here: the kernel units of
+``fastconv/_kernels`` are compiled from the same templates once per level, each with flags of its
+own, and linked into one extension module. A level that the compiler does not know is left out;
+the portable baseline always builds.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
+
+PACKAGE = Path("fastconv")
+
+# level -> compiler flags of its kernel unit; the order is that of the run-time table in isa.h
+LEVELS = {
+    "baseline": [],
+    "avx2": ["-mavx2", "-mfma", "-mf16c"],
+    "avx512": [
+        "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mavx2",
+        "-mprefer-vector-width=512",
+    ],
+}  # fmt: skip
+OPTIMISE = ["-O3", "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
+OPENMP = ["-fopenmp"]
+
+
+def modules():
+    """Every ``.pyx`` below the package is an extension module of the same dotted name."""
+    for source in sorted(PACKAGE.rglob("*.pyx")):
+        name = ".".join(source.with_suffix("").parts)
+        parallel = "prange" in source.read_text()
+        yield Extension(
+            name,
+            [str(source)],
+            include_dirs=[numpy.get_include(), str(PACKAGE / "_kernels")],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+            extra_compile_args=["-O2", *(OPENMP if parallel else [])],
+            extra_link_args=OPENMP if parallel else [],
+            depends=[str(path) for path in (PACKAGE / "_kernels").glob("*.[ch]")],
+        )
+
+
+class BuildKernels(build_ext):
+    """Compile the kernel units with the flags of their level before linking the table."""
+
+    def build_extension(self, ext):
+        if ext.name == "fastconv._kernels.table":
+            ext.extra_objects = [*(ext.extra_objects or []), *self.kernel_objects(ext)]
+        super().build_extension(ext)
+
+    def kernel_objects(self, ext):
+        known = [level for level, flags in LEVELS.items() if self.compiler_knows(flags)]
+        ext.define_macros = ext.define_macros + [(f"FC_HAVE_{level.upper()}", "1") for level in known]
+        for level in known:
+            yield from self.compiler.compile(
+                [str(PACKAGE / "_kernels" / f"unit_{level}.c")],
+                output_dir=self.build_temp,
+                include_dirs=[str(PACKAGE / "_kernels")],
+                extra_postargs=[*OPTIMISE, "-fPIC", *LEVELS[level]],
+                depends=ext.depends,
+            )
+
+    def compiler_knows(self, flags):
+        if not flags:
+            return True
+        with tempfile.TemporaryDirectory() as folder:
+            probe = Path(folder, "probe.c")
+            probe.write_text("int main(void) { return 0; }\n")
+            try:
+                self.compiler.compile([str(probe)], output_dir=folder, extra_postargs=flags)
+            except CompileError:
+                return False
+        return True
+
+
+setup(
+    ext_modules=cythonize(
+        list(modules()),
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "freethreading_compatible": True,
+        },
+        nthreads=int(os.environ.get("FASTCONV_BUILD_JOBS", "2")),
+    ),
+    cmdclass={"build_ext": BuildKernels},
+)
