@@ -1,8 +1,8 @@
 """The only list of rooms, in order of preference where estimates tie; the references come last."""
 
-from . import reference, reference_pooling
+from . import direct_channels, direct_pixels, reference, reference_pooling
 
-ROOMS = (reference, reference_pooling)
+ROOMS = (direct_channels, direct_pixels, reference, reference_pooling)
 
 
 def rooms_for(kind):

@@ -1,0 +1,398 @@
+# Direct convolution, lanes = output pixels: a tile is some output channels x some neighbouring
+# pixels of one channel plane. Input rows are read in place where they can be, or else from padded
+# planes in which a strided convolution reads contiguous lanes as well. For channels-first data,
+# few channels, 1-D signals, one filter, depthwise.
+
+from math import prod
+
+import numpy as np
+
+from cython.parallel cimport prange
+from libc.string cimport memcpy, memset
+
+from fastconv._algorithms._packing cimport (
+    Planes, copy_elements, images_per_step, needs_padding, pack_planes, plane_tap, planes_of,
+)
+from fastconv._core.arena cimport Scratch, acquire, release
+from fastconv._core.geometry cimport Geometry, View, canonical, view_of
+from fastconv._core.threads cimport usable
+from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile, kernels
+
+name = "direct_pixels"
+kinds = ("conv",)
+local = True
+
+cdef enum:
+    MAX_TILE_BYTES = 2048  # 14 rows x 2 vectors, 7 x 4, 3 x 8 of 64 bytes
+    # Input bytes per block of pixels that all filters run over before the next one.
+    BLOCK_BYTES = 256 << 10
+    TASKS_PER_THREAD = 4
+
+
+# How one problem runs: the shape of tiles, where they read, how they are counted.
+cdef struct Layout:
+    int width                  # log2 of vectors per tile row
+    Py_ssize_t lanes           # pixels per tile
+    Py_ssize_t rows, blocks    # filters per tile, tiles per group
+    bint in_place
+    Planes planes
+    # A "line" is a run of outputs whose lanes lie side by side: an output row, or with `linear`
+    # all rows of a plane slice, the columns between them included.
+    bint linear
+    Py_ssize_t line, lines     # lanes per line, lines per image
+    Py_ssize_t line_h          # lines per depth slice
+    Py_ssize_t steps           # images computed at a time
+    # The inner loop runs over channels; where there is only one, over the taps of a kernel row.
+    bint merged
+    Py_ssize_t taps, run
+    Py_ssize_t vector_step
+    double cost                # predicted cycles per step of the reduction and image group
+
+
+def supports(problem):
+    if problem.dtype not in ("float32", "float64"):
+        return f"has no kernels for {problem.dtype}"
+    return None
+
+
+def estimate(problem, machine, prepacked):
+    cdef Layout plan = _layout(problem)
+    cdef int vector = kernels(_code(problem)).lanes
+    steps = problem.in_channels // problem.groups * problem.taps
+    # The kernel's cycles at two FMAs each, against what the machine promises.
+    flops = problem.batch * problem.groups * steps * plan.cost * 4 * vector
+    seconds = flops / machine.flops
+    outputs = problem.batch * problem.out_channels * prod(problem.output)
+    moved = 0 if plan.in_place else problem.batch * plan.planes.image // _itemsize(problem)
+    if plan.linear or problem.layout == "channels_last":
+        moved += outputs
+    seconds += moved * 0.5e-9 / machine.threads
+    if not prepacked:
+        seconds += problem.out_channels * steps * 0.5e-9
+    return machine.call + seconds
+
+
+def workspace(problem, threads):
+    cdef Layout plan = _layout(problem)
+    return _taps_bytes(&plan) + _planes_bytes(&plan)
+
+
+def prepare(problem, weight):
+    """Weights as [group][block][tap][channel][filter of the block]."""
+    cdef const fc_kernels* k = kernels(_code(problem))
+    cdef Py_ssize_t size = _itemsize(problem)
+    cdef Layout plan = _layout(problem)
+    cdef Py_ssize_t channels = weight.shape[1], taps = problem.taps, groups = problem.groups
+    cdef Py_ssize_t filters = problem.out_channels // groups
+    cdef Py_ssize_t filter_bytes = channels * taps * size
+    cdef Py_ssize_t block_bytes = plan.rows * filter_bytes, i, first
+    weight = np.ascontiguousarray(weight, problem.dtype)
+    packed = np.empty(groups * plan.blocks * block_bytes, np.uint8)
+    cdef const char* source = <const char*> <size_t> weight.ctypes.data
+    cdef char* target = <char*> <size_t> packed.ctypes.data
+    with nogil:
+        for i in range(groups * plan.blocks):
+            first = i % plan.blocks * plan.rows
+            k.pack(source + (i // plan.blocks * filters + first) * filter_bytes, filter_bytes,
+                   target + i * block_bytes, min(plan.rows, filters - first), plan.rows,
+                   channels, taps)
+    return packed
+
+
+def run(problem, packed, inputs, outputs, threads):
+    x, bias = inputs
+    (y,) = outputs
+    bias = None if bias is None else np.ascontiguousarray(bias, problem.dtype)
+    cdef Geometry g = canonical(problem)
+    cdef int code = _code(problem)
+    cdef const fc_kernels* k = kernels(code)
+    cdef Py_ssize_t size = _itemsize(problem)
+    cdef int workers = usable(threads)
+    cdef Layout plan = _layout(problem)
+    cdef bint last = problem.layout == "channels_last"
+    cdef View vx = view_of(x, last), vy = view_of(y, last)
+    if plan.in_place and not _readable_in_place(&g, &vx, &plan, size):
+        _give_up_in_place(&g, &plan)
+    cdef const char* weights = <const char*> <size_t> packed.ctypes.data
+    cdef const char* biases = NULL
+    if bias is not None:
+        biases = <const char*> <size_t> bias.ctypes.data
+    cdef bint relu = problem.relu
+    cdef Scratch scratch = acquire(_taps_bytes(&plan) + _planes_bytes(&plan))
+    try:
+        with nogil:
+            _run(&g, &plan, k, &vx, &vy, weights, biases, relu, scratch.data, size, workers)
+    finally:
+        release(scratch)
+
+
+cdef int _code(problem) except -1:
+    return 1 if problem.dtype == "float64" else 0
+
+
+cdef Py_ssize_t _itemsize(problem) except -1:
+    return 8 if problem.dtype == "float64" else 4
+
+
+cdef double _tile_cost(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t run) noexcept nogil:
+    """Cycles of one reduction step: two FMAs, two loads a cycle, and a few to start a short run."""
+    cdef double fma = rows * width / 2.0, loads = (rows + width) / 2.0
+    return max(fma, loads) + 6.0 / run
+
+
+cdef Layout _layout(problem) except *:
+    """The layout of least predicted cost."""
+    cdef Geometry g = canonical(problem)
+    cdef const fc_kernels* k = kernels(_code(problem))
+    cdef Py_ssize_t size = _itemsize(problem)
+    cdef Py_ssize_t filters = g.out_channels // g.groups
+    cdef Layout plan, best
+    cdef double least = -1
+    cdef int width
+    plan.merged = g.in_channels == g.groups and g.stride[2] == 1
+    plan.run = g.kernel[2] if plan.merged else g.in_channels // g.groups
+    plan.taps = g.kernel[0] * g.kernel[1] * (1 if plan.merged else g.kernel[2])
+    plan.planes = planes_of(&g, size, k.lanes << (FC_WIDTHS - 1))
+    for width in range(FC_WIDTHS):
+        plan.width = width
+        plan.lanes = k.lanes << width
+        plan.blocks = (filters + k.rows[width] - 1) // k.rows[width]
+        plan.rows = (filters + plan.blocks - 1) // max(plan.blocks, 1)
+        plan.in_place = (
+            g.stride[2] == 1 and (problem.layout == "channels_first" or g.in_channels == 1)
+            and not needs_padding(&g) and (g.output[2] >= plan.lanes or _flat(&g))
+        )
+        _count_lines(&g, &plan)
+        if plan.in_place and plan.line < plan.lanes:
+            _give_up_in_place(&g, &plan)
+        plan.cost = (plan.blocks * plan.lines * _tiles(plan.line, plan.lanes)
+                     * _tile_cost(plan.rows, 1 << width, plan.run))
+        if least < 0 or plan.cost <= least:
+            least = plan.cost
+            best = plan
+    return best
+
+
+cdef void _give_up_in_place(const Geometry* g, Layout* plan) noexcept nogil:
+    plan.in_place = False
+    _count_lines(g, plan)
+
+
+cdef void _count_lines(const Geometry* g, Layout* plan) noexcept nogil:
+    cdef Py_ssize_t whole
+    plan.steps = g.batch if plan.in_place else images_per_step(g.batch, plan.planes.image)
+    plan.linear = False
+    plan.line = g.output[2]
+    plan.line_h = g.output[1]
+    if plan.in_place:
+        if _flat(g):
+            plan.line = g.output[0] * g.output[1] * g.output[2]
+            plan.line_h = 1
+            plan.lines = 1
+            return
+    else:
+        # Fewer tiles if lanes run on over the padding between rows?
+        whole = (g.output[1] - 1) * plan.planes.extent[2] + g.output[2]
+        if _tiles(whole, plan.lanes) < g.output[1] * _tiles(g.output[2], plan.lanes):
+            plan.linear = True
+            plan.line = whole
+            plan.line_h = 1
+    plan.lines = g.output[0] * plan.line_h
+
+
+cdef Py_ssize_t _tiles(Py_ssize_t line, Py_ssize_t lanes) noexcept nogil:
+    return (line + lanes - 1) // lanes
+
+
+cdef bint _flat(const Geometry* g) noexcept nogil:
+    """A 1x1 kernel that visits every input: the image is one line."""
+    cdef int i
+    for i in range(3):
+        if g.kernel[i] != 1 or g.stride[i] != 1 or g.pad[i] != 0 or g.output[i] != g.input[i]:
+            return False
+    return True
+
+
+cdef bint _readable_in_place(const Geometry* g, const View* x, const Layout* plan,
+                             Py_ssize_t size) noexcept nogil:
+    """Whether this array's rows can be read as lanes."""
+    if x.axis[2] != size and g.input[2] > 1:
+        return False
+    if plan.line_h == 1 and plan.lines == 1 and _flat(g):
+        return ((g.input[1] == 1 or x.axis[1] == g.input[2] * size)
+                and (g.input[0] == 1 or x.axis[0] == g.input[1] * g.input[2] * size))
+    return True
+
+
+cdef Py_ssize_t _taps_bytes(const Layout* plan) noexcept nogil:
+    return (2 * plan.taps * sizeof(Py_ssize_t) + 63) // 64 * 64
+
+
+cdef Py_ssize_t _planes_bytes(const Layout* plan) noexcept nogil:
+    if plan.in_place:
+        return 0
+    return plan.steps * plan.planes.image + plan.planes.slack
+
+
+cdef void _run(const Geometry* g, Layout* plan, const fc_kernels* k, const View* x, const View* y,
+               const char* weights, const char* bias, bint relu, char* scratch, Py_ssize_t size,
+               int threads) noexcept nogil:
+    cdef Py_ssize_t* scalar_taps = <Py_ssize_t*> scratch
+    cdef Py_ssize_t* vector_taps = scalar_taps + plan.taps
+    cdef char* packed = scratch + _taps_bytes(plan)
+    cdef View lanes = x[0]  # where tiles read: strides per output position
+    cdef View source = x[0]
+    cdef Py_ssize_t t, d, h, w, first, images, i
+    for t in range(plan.taps):
+        w = 0 if plan.merged else t % g.kernel[2]
+        i = t if plan.merged else t // g.kernel[2]
+        h = i % g.kernel[1]
+        d = i // g.kernel[1]
+        scalar_taps[t] = t * plan.run * plan.rows * size
+        if plan.in_place:
+            vector_taps[t] = (d * g.dilation[0] * x.axis[0] + h * g.dilation[1] * x.axis[1]
+                              + w * g.dilation[2] * size)
+        else:
+            vector_taps[t] = plane_tap(g, &plan.planes, size, d, h, w)
+    if plan.in_place:
+        lanes.data -= g.pad[0] * x.axis[0] + g.pad[1] * x.axis[1] + g.pad[2] * x.axis[2]
+        lanes.axis[0] *= g.stride[0]
+        lanes.axis[1] *= g.stride[1]
+    else:
+        lanes.data = packed
+        lanes.batch = plan.planes.image
+        lanes.channel = plan.planes.channel
+        lanes.axis[1] = plan.planes.extent[2] * size
+        lanes.axis[0] = plan.planes.extent[1] * lanes.axis[1]
+    lanes.axis[2] = size
+    plan.vector_step = g.dilation[2] * size if plan.merged else lanes.channel
+    first = 0
+    while first < g.batch:
+        images = min(plan.steps, g.batch - first)
+        if not plan.in_place:
+            source.data = x.data + first * x.batch
+            pack_planes(g, &plan.planes, &source, packed, images, size, k, threads)
+            if first == 0:
+                memset(packed + plan.steps * plan.planes.image, 0, plan.planes.slack)
+        _compute(g, plan, k, &lanes, y, first, images, weights, bias, relu, scalar_taps,
+                 vector_taps, size, threads)
+        first += images
+
+
+cdef void _compute(const Geometry* g, const Layout* plan, const fc_kernels* k, const View* x,
+                   const View* y, Py_ssize_t first, Py_ssize_t images, const char* weights,
+                   const char* bias, bint relu, const Py_ssize_t* scalar_taps,
+                   const Py_ssize_t* vector_taps, Py_ssize_t size, int threads) noexcept nogil:
+    """All outputs of `images` images that are ready to be read."""
+    cdef Py_ssize_t channels = g.in_channels // g.groups
+    cdef Py_ssize_t tiles = _tiles(plan.line, plan.lanes) * plan.lines
+    # A block of tiles keeps its input in the second-level cache while all filters pass over it.
+    cdef Py_ssize_t block = max(BLOCK_BYTES // (channels * plan.lanes * size), 1)
+    cdef Py_ssize_t planes = images * g.groups
+    cdef Py_ssize_t wanted = 1 if threads == 1 else threads * TASKS_PER_THREAD
+    block = min(block, max(tiles * planes // wanted, 1), tiles)
+    cdef Py_ssize_t parts = (tiles + block - 1) // block
+    # Too few tiles for all threads: share the filters out as well.
+    cdef Py_ssize_t shares = 1
+    if parts * planes < wanted:
+        shares = min(plan.blocks, (wanted + parts * planes - 1) // (parts * planes))
+    cdef Py_ssize_t share = (plan.blocks + shares - 1) // shares
+    shares = (plan.blocks + share - 1) // share
+    cdef Py_ssize_t task
+    for task in prange(planes * parts * shares, num_threads=threads, schedule="dynamic"):
+        _task(g, plan, k, x, y, first, task // shares // parts, task // shares % parts * block,
+              min((task // shares % parts + 1) * block, tiles), task % shares * share,
+              min((task % shares + 1) * share, plan.blocks), weights, bias, relu, scalar_taps,
+              vector_taps, size)
+
+
+cdef void _task(const Geometry* g, const Layout* plan, const fc_kernels* k, const View* x,
+                const View* y, Py_ssize_t first, Py_ssize_t plane, Py_ssize_t tile_from,
+                Py_ssize_t tile_to, Py_ssize_t block_from, Py_ssize_t block_to,
+                const char* weights, const char* bias, bint relu,
+                const Py_ssize_t* scalar_taps, const Py_ssize_t* vector_taps,
+                Py_ssize_t size) noexcept nogil:
+    """Some tiles of one image's group, for some blocks of filters."""
+    cdef Py_ssize_t channels = g.in_channels // g.groups, filters = g.out_channels // g.groups
+    cdef Py_ssize_t n = plane // g.groups, group = plane % g.groups
+    cdef Py_ssize_t tiles_per_line = _tiles(plan.line, plan.lanes)
+    cdef Py_ssize_t block_bytes = plan.rows * channels * g.kernel[0] * g.kernel[1] * g.kernel[2] * size
+    cdef const char* input = x.data + n * x.batch + group * channels * x.channel
+    cdef char* output = y.data + (first + n) * y.batch + group * filters * y.channel
+    cdef char temporary[MAX_TILE_BYTES]
+    cdef fc_tile t
+    cdef Py_ssize_t block, tile, line, lane, rows, filter, depth, height
+    cdef bint direct
+    t.scalar_taps = scalar_taps
+    t.vector_taps = vector_taps
+    t.taps = plan.taps
+    t.run = plan.run
+    t.scalar_row = size
+    t.scalar_step = plan.rows * size
+    t.vector_step = plan.vector_step
+    t.row_bias = NULL
+    t.lane_bias = NULL
+    t.relu = relu
+    for block in range(block_from, block_to):
+        filter = block * plan.rows
+        rows = min(plan.rows, filters - filter)
+        t.scalars = weights + (group * plan.blocks + block) * block_bytes
+        if bias != NULL:
+            t.row_bias = bias + (group * filters + filter) * size
+        for tile in range(tile_from, tile_to):
+            line = tile // tiles_per_line
+            lane = tile % tiles_per_line * plan.lanes
+            if plan.in_place and lane + plan.lanes > plan.line:
+                # Start earlier rather than read beyond the row: some lanes are computed twice.
+                lane = plan.line - plan.lanes
+            depth = line // plan.line_h
+            height = line % plan.line_h
+            t.vectors = input + depth * x.axis[0] + height * x.axis[1] + lane * size
+            t.lanes = min(plan.lanes, plan.line - lane)
+            direct = not plan.linear and y.axis[2] == size and (plan.lines > 1 or _row_linear(g, y, size))
+            if direct:
+                t.out = (output + filter * y.channel + depth * y.axis[0] + height * y.axis[1]
+                         + lane * size)
+                t.out_row = y.channel
+            else:
+                t.out = temporary
+                t.out_row = plan.lanes * size
+            k.tile[plan.width][rows](&t)
+            if not direct:
+                _scatter(g, plan, k, y, output + filter * y.channel, temporary, rows, depth,
+                         height, lane, t.lanes, size)
+
+
+cdef bint _row_linear(const Geometry* g, const View* y, Py_ssize_t size) noexcept nogil:
+    """Whether an output plane is one contiguous run."""
+    return (g.output[1] == 1 or y.axis[1] == g.output[2] * size) and (
+        g.output[0] == 1 or y.axis[0] == g.output[1] * g.output[2] * size)
+
+
+cdef void _scatter(const Geometry* g, const Layout* plan, const fc_kernels* k, const View* y,
+                   char* output, const char* tile, Py_ssize_t rows, Py_ssize_t depth,
+                   Py_ssize_t height, Py_ssize_t lane, Py_ssize_t lanes,
+                   Py_ssize_t size) noexcept nogil:
+    """Bring a tile to outputs that are not side by side, row segment by row segment."""
+    cdef Py_ssize_t pitch = g.output[2]
+    if plan.linear:
+        pitch = plan.planes.extent[2]
+    cdef Py_ssize_t at = lane, column, row, count, r
+    cdef char* target
+    while at < lane + lanes:
+        column = at % pitch
+        row = height + at // pitch
+        count = min(pitch - column, lane + lanes - at)
+        if column < g.output[2]:
+            # `row` counts through depth as well when the whole image is one line.
+            target = (output + (depth + row // g.output[1]) * y.axis[0]
+                      + row % g.output[1] * y.axis[1] + column * y.axis[2])
+            if y.channel == size and y.axis[2] != size:
+                k.transpose(tile + (at - lane) * size, plan.lanes * size, target, y.axis[2],
+                            rows, min(count, g.output[2] - column))
+            else:
+                for r in range(rows):
+                    copy_elements(tile + (r * plan.lanes + at - lane) * size, size,
+                                  target + r * y.channel, y.axis[2],
+                                  min(count, g.output[2] - column), size)
+        at += count
