@@ -1,8 +1,24 @@
 """The only list of rooms, in order of preference where estimates tie; the references come last."""
 
-from . import direct_channels, direct_pixels, reference, reference_pooling
+from . import (
+    direct_channels,
+    direct_pixels,
+    fft,
+    im2col,
+    pooling,
+    reference,
+    reference_pooling,
+)
 
-ROOMS = (direct_channels, direct_pixels, reference, reference_pooling)
+ROOMS = (
+    direct_channels,
+    direct_pixels,
+    im2col,
+    fft,
+    pooling,
+    reference,
+    reference_pooling,
+)
 
 
 def rooms_for(kind):

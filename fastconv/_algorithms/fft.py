@@ -1,0 +1,174 @@
+# Convolution as a product of spectra, with overlap-save: the padded input is cut into overlapping
+# blocks, each transformed, multiplied by the kernels' spectra, summed over channels and transformed
+# back. For kernels so large that the direct sum costs more. A block mixes all of its inputs, so one
+# NaN would spoil it whole: the planner repeats such calls elsewhere.
+#
+# Overlap-save: Rabiner and Gold, Theory and Application of Digital Signal Processing, 1975, ch. 2.
+
+from functools import lru_cache
+from itertools import product
+from math import log2, prod
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from .._core import fft
+
+name = "fft"
+kinds = ("conv",)
+local = False
+
+# Blocks are transformed together up to this many bytes of input.
+_BATCH_BYTES = 16 << 20
+_FLOPS_PER_SECOND = 2.5e9  # of a transform, counted as 5 n log2(n), one thread
+
+
+def supports(problem):
+    if problem.dtype not in ("float32", "float64"):
+        return f"transforms have no {problem.dtype}"
+    if problem.precision == "exact":
+        return "a transform rounds, and this sum must be exact"
+    return None
+
+
+def estimate(problem, machine, prepacked):
+    sizes = _blocks(problem)
+    points, count = prod(sizes), prod(_block_counts(problem, sizes)) * problem.batch
+    transform = 5 * points * log2(max(points, 2)) / 2 / _FLOPS_PER_SECOND
+    transforms = count * (problem.in_channels + problem.out_channels)
+    weights = problem.out_channels * problem.in_channels // problem.groups
+    seconds = transform * (transforms + (0 if prepacked else weights))
+    # Spectra are multiplied at about a nanosecond per complex number, and copied about.
+    seconds += count * weights * points / 2 * 1e-9 + transforms * points * 3e-9
+    return machine.call + 2e-4 + seconds / machine.threads
+
+
+def workspace(problem, threads):
+    size = np.dtype(problem.dtype).itemsize
+    points = prod(_blocks(problem))
+    per_block = points * size * 2
+    blocks = _blocks_at_once(problem)
+    padded = prod(n + 0 for n in _padded_sizes(problem)) * problem.in_channels * problem.batch * size
+    return padded + 2 * blocks * per_block * (problem.in_channels + problem.out_channels)
+
+
+def prepare(problem, weight):
+    """Conjugate spectra of the kernels, holes of dilation included: (group, filter, channel, *f)."""
+    p = problem
+    stuffed = np.zeros((p.groups, p.out_channels // p.groups, weight.shape[1], *p.extent), p.dtype)
+    holes = (..., *(slice(None, None, d) for d in p.dilation))
+    stuffed[holes] = weight.reshape(*stuffed.shape[:3], *p.kernel)
+    return np.conj(fft.forward(stuffed, _blocks(p), _axes(p), None))
+
+
+def run(problem, packed, inputs, outputs, threads):
+    x, bias = inputs
+    (y,) = outputs
+    p = problem
+    if p.layout == "channels_last":
+        x, y = np.moveaxis(x, -1, 1), np.moveaxis(y, -1, 1)
+    sizes = _blocks(p)
+    steps = [b - e + 1 for b, e in zip(sizes, p.extent)]
+    windows = sliding_window_view(_padded(p, x), sizes, tuple(range(2, 2 + p.ndim)))
+    windows = windows[(slice(None), slice(None), *(slice(None, None, s) for s in steps))]
+    shift = None if bias is None else bias.reshape(-1, *(1,) * p.ndim)
+    places = list(product(range(p.batch), *map(range, windows.shape[2 : 2 + p.ndim])))
+    at_once = _blocks_at_once(p)
+    for start in range(0, len(places), at_once):
+        chosen = places[start : start + at_once]
+        index = tuple(np.array(axis) for axis in zip(*chosen))
+        blocks = windows[(index[0], slice(None), *index[1:])]
+        result = _correlate(p, packed, blocks, sizes, threads)
+        for place, block in zip(chosen, result):
+            _keep(p, y[place[0]], place[1:], block, steps, shift)
+
+
+def _correlate(problem, packed, blocks, sizes, threads):
+    """Circular correlation of (block, channel, *size) with all kernels: (block, filter, *size)."""
+    p = problem
+    spectra = fft.forward(blocks, sizes, _axes(p), threads)
+    frequencies = spectra.shape[2:]
+    grouped = spectra.reshape(len(blocks), p.groups, p.in_channels // p.groups, *frequencies)
+    if grouped.shape[2] == 1:
+        products = grouped * packed[None, :, :, 0]
+    else:
+        # One matrix product per frequency: (blocks, channels) @ (channels, filters).
+        left = np.moveaxis(grouped.reshape(*grouped.shape[:3], -1), (1, 3), (0, 1))
+        right = np.moveaxis(packed.reshape(*packed.shape[:3], -1), 3, 1).swapaxes(2, 3)
+        products = np.moveaxis(np.matmul(left, right), (0, 1), (1, 3))
+    products = products.reshape(len(blocks), p.out_channels, *frequencies)
+    return fft.inverse(products, sizes, _axes(p), threads)
+
+
+def _keep(problem, y, place, block, steps, shift):
+    """Write a block's outputs, those free of wrap-around and on the stride, where they belong."""
+    source, target = [slice(None)], [slice(None)]
+    for i, stride, out, step in zip(place, problem.stride, problem.output, steps):
+        first = -(-i * step // stride)  # the first output at or after the block's start
+        last = min(-(-(i + 1) * step // stride), out)
+        if first >= last:
+            return
+        source.append(slice(first * stride - i * step, (last - 1) * stride - i * step + 1, stride))
+        target.append(slice(first, last))
+    kept = block[tuple(source)]
+    if shift is not None:
+        kept = kept + shift
+    if problem.relu:
+        kept = np.where(kept < 0, np.zeros((), kept.dtype), kept)
+    y[tuple(target)] = kept
+
+
+def _axes(problem):
+    return tuple(range(-problem.ndim, 0))
+
+
+def _dense(problem):
+    """Outputs per axis at stride 1."""
+    return [(o - 1) * s + 1 for o, s in zip(problem.output, problem.stride)]
+
+
+@lru_cache(maxsize=1024)
+def _blocks(problem):
+    """Transform sizes: per axis, the length that costs least over all blocks."""
+    sizes = []
+    for dense, extent in zip(_dense(problem), problem.extent):
+        best = None
+        length = extent
+        while True:
+            length = min(2 * length, dense + extent - 1)
+            fast = fft.next_fast_len(length, True)
+            cost = -(-dense // (fast - extent + 1)) * fast * log2(fast + 1)
+            if best is None or cost < best[0]:
+                best = cost, fast
+            if length == dense + extent - 1:
+                break
+        sizes.append(best[1])
+    return tuple(sizes)
+
+
+def _block_counts(problem, sizes):
+    return [-(-d // (b - e + 1)) for d, b, e in zip(_dense(problem), sizes, problem.extent)]
+
+
+def _blocks_at_once(problem):
+    channels = problem.in_channels + problem.out_channels
+    return max(1, _BATCH_BYTES // (prod(_blocks(problem)) * channels * 4))
+
+
+def _padded_sizes(problem):
+    """Input sizes with padding, and zeros at the end to a whole number of blocks."""
+    sizes = _blocks(problem)
+    counts = _block_counts(problem, sizes)
+    return [(c - 1) * (b - e + 1) + b for c, b, e in zip(counts, sizes, problem.extent)]
+
+
+def _padded(problem, x):
+    to = np.zeros((*x.shape[:2], *_padded_sizes(problem)), x.dtype)
+    source, target = [slice(None)] * 2, [slice(None)] * 2
+    for pad, size, whole in zip(problem.pad_begin, problem.input, to.shape[2:]):
+        start, crop = max(pad, 0), max(-pad, 0)
+        count = max(min(size - crop, whole - start), 0)
+        source.append(slice(crop, crop + count))
+        target.append(slice(start, start + count))
+    to[tuple(target)] = x[tuple(source)]
+    return to

@@ -1,0 +1,187 @@
+# Convolution as a matrix product: the input's windows become the columns of a matrix, the filters
+# are its left factor, BLAS multiplies. Columns are made for a limited number of outputs at a time,
+# so that the workspace is bounded whatever the size of the problem.
+
+from math import prod
+
+import numpy as np
+
+from cython.parallel cimport prange
+from libc.string cimport memset
+
+from fastconv._algorithms._packing cimport copy_elements
+from fastconv._core.arena cimport Scratch, acquire, release
+from fastconv._core.blas cimport gemm
+from fastconv._core.geometry cimport Geometry, View, canonical, view_of
+from fastconv._core.threads cimport usable
+
+name = "im2col"
+kinds = ("conv",)
+local = True
+
+cdef enum:
+    WORKSPACE = 8 << 20       # bytes of columns and products aimed at
+    FEWEST_PIXELS = 16        # outputs per product, even where that takes more
+
+LARGEST_DIMENSION = 2**31 - 1  # of a matrix, for BLAS with 32-bit integers
+
+ctypedef fused real:
+    float
+    double
+
+
+def supports(problem):
+    if problem.dtype not in ("float32", "float64"):
+        return f"BLAS has no product of {problem.dtype}"
+    if max(problem.out_channels, problem.in_channels // problem.groups * problem.taps) > LARGEST_DIMENSION:
+        return "a matrix dimension exceeds 2**31 - 1, the limit of BLAS"
+    return None
+
+
+def estimate(problem, machine, prepacked):
+    columns = problem.batch * problem.in_channels * problem.taps * prod(problem.output)
+    products = problem.batch * problem.out_channels * prod(problem.output)
+    # BLAS needs all of its dimensions large to come near the ceiling.
+    narrow = min(problem.out_channels, problem.in_channels * problem.taps) // problem.groups
+    efficiency = 0.75 * narrow / (narrow + 48)
+    seconds = 2 * problem.macs / (machine.flops * efficiency)
+    seconds += (columns + 2 * products) * 1e-9 / machine.threads
+    return machine.call + 5e-6 * problem.batch * problem.groups + seconds
+
+
+def workspace(problem, threads):
+    size = np.dtype(problem.dtype).itemsize
+    filters, depth = _matrix(problem)
+    return (filters + depth) * _pixels(problem) * size
+
+
+def prepare(problem, weight):
+    """The weight as it is: row-major filters are the rows of the matrix."""
+    return np.ascontiguousarray(weight, problem.dtype)
+
+
+def run(problem, packed, inputs, outputs, threads):
+    x, bias = inputs
+    (y,) = outputs
+    if problem.dtype == "float64":
+        _run[double](problem, packed, x, bias, y, threads, 0)
+    else:
+        _run[float](problem, packed, x, bias, y, threads, 0)
+
+
+def _matrix(problem):
+    """Rows and columns of one group's filter matrix."""
+    depth = problem.in_channels // problem.groups * problem.taps
+    return problem.out_channels // problem.groups, depth
+
+
+def _pixels(problem):
+    """Outputs per product."""
+    size = np.dtype(problem.dtype).itemsize
+    fitting = WORKSPACE // (sum(_matrix(problem)) * size)
+    return min(max(fitting, FEWEST_PIXELS), prod(problem.output))
+
+
+cdef void _run(problem, packed, x, bias, y, threads, real zero) except *:
+    cdef Geometry g = canonical(problem)
+    cdef bint last = problem.layout == "channels_last", relu = problem.relu
+    cdef View vx = view_of(x, last), vy = view_of(y, last)
+    cdef Py_ssize_t filters, depth, pixels = _pixels(problem), n, group, first, count, total
+    filters, depth = _matrix(problem)
+    total = prod(problem.output)
+    bias = None if bias is None else np.ascontiguousarray(bias, problem.dtype)
+    cdef const real* biases = NULL
+    if bias is not None:
+        biases = <const real*> <size_t> bias.ctypes.data
+    cdef const real* weights = <const real*> <size_t> packed.ctypes.data
+    cdef int workers = usable(threads), dtype = 1 if real is double else 0
+    cdef Scratch scratch = acquire((filters + depth) * pixels * sizeof(real))
+    cdef real* columns = <real*> scratch.data
+    cdef real* products = columns + depth * pixels
+    try:
+        for n in range(g.batch):
+            for group in range(g.groups):
+                for first in range(0, total, pixels):
+                    count = min(pixels, total - first)
+                    with nogil:
+                        _fill_columns(&g, &vx, n, group, first, count, columns, workers)
+                        gemm(dtype, filters, count, depth,
+                             <const char*> (weights + group * filters * depth), depth, False,
+                             <const char*> columns, count, False, <char*> products, count)
+                        _store(&g, &vy, n, group, first, count, products,
+                               NULL if biases == NULL else biases + group * filters, relu, workers)
+    finally:
+        release(scratch)
+
+
+cdef void _fill_columns(const Geometry* g, const View* x, Py_ssize_t n, Py_ssize_t group,
+                        Py_ssize_t first, Py_ssize_t count, real* columns,
+                        int threads) noexcept nogil:
+    cdef Py_ssize_t channels = g.in_channels // g.groups
+    cdef Py_ssize_t taps = g.kernel[0] * g.kernel[1] * g.kernel[2], row
+    cdef const char* source = x.data + n * x.batch + group * channels * x.channel
+    for row in prange(channels * taps, num_threads=threads, schedule="static"):
+        _fill_row(g, x, source + row // taps * x.channel, row % taps, first, count,
+                  columns + row * count)
+
+
+cdef void _fill_row(const Geometry* g, const View* x, const char* plane, Py_ssize_t tap,
+                    Py_ssize_t first, Py_ssize_t count, real* to) noexcept nogil:
+    """What one tap of one channel sees at outputs `first` to `first + count`."""
+    cdef Py_ssize_t offset_w = tap % g.kernel[2] * g.dilation[2] - g.pad[2]
+    cdef Py_ssize_t offset_h = tap // g.kernel[2] % g.kernel[1] * g.dilation[1] - g.pad[1]
+    cdef Py_ssize_t offset_d = tap // g.kernel[2] // g.kernel[1] * g.dilation[0] - g.pad[0]
+    cdef Py_ssize_t done = 0, column, line, here, d, h, start, stop
+    while done < count:
+        column = (first + done) % g.output[2]
+        line = (first + done) // g.output[2]
+        here = min(g.output[2] - column, count - done)
+        d = line // g.output[1] * g.stride[0] + offset_d
+        h = line % g.output[1] * g.stride[1] + offset_h
+        # Outputs [start, stop) of these see the input along the row, the others its padding.
+        start = stop = here
+        if 0 <= d < g.input[0] and 0 <= h < g.input[1]:
+            start = min(max(_ceil(-offset_w, g.stride[2]) - column, 0), here)
+            stop = min(max(_ceil(g.input[2] - offset_w, g.stride[2]) - column, start), here)
+        memset(to + done, 0, start * sizeof(real))
+        memset(to + done + stop, 0, (here - stop) * sizeof(real))
+        if start < stop:
+            copy_elements(
+                plane + d * x.axis[0] + h * x.axis[1]
+                + ((column + start) * g.stride[2] + offset_w) * x.axis[2],
+                g.stride[2] * x.axis[2], <char*> (to + done + start), sizeof(real),
+                stop - start, sizeof(real),
+            )
+        done += here
+
+
+cdef Py_ssize_t _ceil(Py_ssize_t value, Py_ssize_t divisor) noexcept nogil:
+    return (value + divisor - 1) // divisor if value > 0 else 0
+
+
+cdef void _store(const Geometry* g, const View* y, Py_ssize_t n, Py_ssize_t group,
+                 Py_ssize_t first, Py_ssize_t count, real* products, const real* bias, bint relu,
+                 int threads) noexcept nogil:
+    """Products plus bias, through the activation, to the output."""
+    cdef Py_ssize_t filters = g.out_channels // g.groups, f
+    cdef char* target = y.data + n * y.batch + group * filters * y.channel
+    for f in prange(filters, num_threads=threads, schedule="static"):
+        _store_row(g, y, target + f * y.channel, first, count, products + f * count,
+                   0 if bias == NULL else bias[f], relu)
+
+
+cdef void _store_row(const Geometry* g, const View* y, char* plane, Py_ssize_t first,
+                     Py_ssize_t count, real* products, real bias, bint relu) noexcept nogil:
+    cdef Py_ssize_t done = 0, column, line, here, i
+    for i in range(count):
+        products[i] += bias
+        if relu and products[i] < 0:
+            products[i] = 0
+    while done < count:
+        column = (first + done) % g.output[2]
+        line = (first + done) // g.output[2]
+        here = min(g.output[2] - column, count - done)
+        copy_elements(<const char*> (products + done), sizeof(real),
+                      plane + line // g.output[1] * y.axis[0] + line % g.output[1] * y.axis[1]
+                      + column * y.axis[2], y.axis[2], here, sizeof(real))
+        done += here
