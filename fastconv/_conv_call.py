@@ -28,7 +28,7 @@ class ConvCall:
 
     def __init__(
         self, ndim, input, weight, bias, stride, padding, dilation, groups, data_format,
-        padding_mode, flip, activation, precision, algorithm, settings,
+        padding_mode, flip, activation, precision, algorithm, settings, prepacked=False,
     ):  # fmt: skip
         self.op = op = f"conv{ndim}d"
         one_of(op, "data_format", data_format, LAYOUTS)
@@ -88,13 +88,19 @@ class ConvCall:
             }[row.family]
         self._executable = None
         if self._lower is None and self.problem.macs:
-            self._executable = planner.choose(self.problem, settings)
+            self._executable = planner.choose(self.problem, settings, prepacked=prepacked)
         self._plain = (
             self._executable is not None and not self._unbatched and self._flip is None
             and self._materialise is None
         )  # fmt: skip
 
-    def __call__(self, input, weight, bias, out):
+    def pack(self, weight):
+        """Packed weights for `__call__`; None where the way through other dtypes packs its own."""
+        if self._executable is None:
+            return None
+        return self._executable.prepare(weight if self._flip is None else weight[self._flip])
+
+    def __call__(self, input, weight, bias, out, packed=None):
         if not (input.dtype.isnative and input.flags.aligned):
             input = dtypes.native(input)
         if out is None:
@@ -103,14 +109,14 @@ class ConvCall:
             inputs = (input, weight) if bias is None else (input, weight, bias)
             result, target = prepare_out(self.op, out, self.output_shape, self.dtype, inputs)
         if self._plain:
-            self._executable.run(weight, None, (input, bias), (target,))
+            self._executable.run(weight, packed, (input, bias), (target,))
         else:
-            self._general(input, weight, bias, target)
+            self._general(input, weight, bias, target, packed)
         if target is not result:
             result[...] = target
         return result
 
-    def operands(self, input, weight, bias, target):
+    def _operands(self, input, weight, target):
         """What the room sees: batched, padded, the kernel the right way round."""
         if self._unbatched:
             input, target = input[None], target[None]
@@ -119,14 +125,14 @@ class ConvCall:
             input = padding_modes.materialise(self.op, input, pads, axes, mode)
         if self._flip is not None:
             weight = weight[self._flip]
-        return input, weight, bias, target
+        return input, weight, target
 
-    def _general(self, input, weight, bias, target):
-        input, weight, bias, target = self.operands(input, weight, bias, target)
+    def _general(self, input, weight, bias, target, packed):
+        input, weight, target = self._operands(input, weight, target)
         if not self.problem.macs:
             _no_products(self.problem, bias, target)
         elif self._executable is not None:
-            self._executable.run(weight, None, (input, bias), (target,))
+            self._executable.run(weight, packed, (input, bias), (target,))
         else:
             axis = input.ndim - 1 if self.problem.layout == "channels_last" else 1
             lowered = [self._native]

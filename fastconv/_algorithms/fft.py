@@ -85,6 +85,11 @@ def run(problem, packed, inputs, outputs, threads):
 
 def _correlate(problem, packed, blocks, sizes, threads):
     """Circular correlation of (block, channel, *size) with all kernels: (block, filter, *size)."""
+    with np.errstate(over="ignore", invalid="ignore"):  # the planner looks at the result
+        return _multiply_spectra(problem, packed, blocks, sizes, threads)
+
+
+def _multiply_spectra(problem, packed, blocks, sizes, threads):
     p = problem
     spectra = fft.forward(blocks, sizes, _axes(p), threads)
     frequencies = spectra.shape[2:]

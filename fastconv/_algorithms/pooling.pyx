@@ -11,10 +11,9 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
 )
 
-import numpy as np
-
 from .._core.geometry cimport Geometry, View, canonical, view_of
 from .._core.threads cimport usable
+from ._windows cimport Span, end, inside, steps
 
 name = "direct_pooling"
 kinds = ("max_pool", "avg_pool")
@@ -53,28 +52,12 @@ def run(problem, packed, inputs, outputs, threads):
     rows = job.g.batch * job.g.output[0] * job.g.output[1]
     # A line should be long, and its elements adjacent.
     if abs(job.x.channel) <= abs(job.x.axis[2]) and job.g.in_channels >= min(8, job.g.output[2]):
-        job.blocks = _steps(job.g.in_channels, LINE)
-        rows *= job.blocks * _steps(job.g.output[2], PIXELS)
+        job.blocks = steps(job.g.in_channels, LINE)
+        rows *= job.blocks * steps(job.g.output[2], PIXELS)
         _share(_channel_lines[row], &job, rows, threads)
     else:
-        job.blocks = _steps(job.g.output[2], LINE)
+        job.blocks = steps(job.g.output[2], LINE)
         _share(_width_lines[row], &job, rows * job.g.in_channels * job.blocks, threads)
-
-
-def indices(problem, codes, threads):
-    """Where the winners in C-contiguous `codes` are: int64, flat over the plane of one (n, c).
-
-    A window without any element has no winner; its index is -1.
-    """
-    cdef Job job
-    positions = np.empty(problem.output_shape, np.int64)
-    if not positions.size:
-        return positions
-    _describe(problem, codes, positions, codes, &job)
-    job.blocks = job.g.in_channels if problem.layout == "channels_last" else 1
-    _share(_decoders[job.code_size // 2], &job, positions.size // (job.blocks * job.g.output[2]),
-           threads)
-    return positions
 
 
 cdef enum:
@@ -96,24 +79,14 @@ ctypedef fused value_t:
     uint32_t
     uint64_t
 
-ctypedef fused code_t:
-    uint8_t
-    uint16_t
-    uint32_t
-
 
 cdef struct Job:
     Geometry g
     View x, y, codes
-    Py_ssize_t end[3]  # inputs from here on are cropped
     Py_ssize_t blocks  # that make up the inner axis of all channels or a whole row
     Py_ssize_t divisor
     int op, code_size
     bint include_pad
-
-
-cdef struct Span:
-    Py_ssize_t start, stop
 
 
 # The last argument is only there to give a fused function its type.
@@ -122,7 +95,6 @@ ctypedef void (*Work)(const Job*, Py_ssize_t, Py_ssize_t, void*) noexcept nogil
 
 cdef _describe(problem, x, y, codes, Job* job):
     cdef bint last = problem.layout == "channels_last"
-    cdef int i
     job.g = canonical(problem)
     job.x = view_of(x, last)
     job.y = view_of(y, last)
@@ -132,8 +104,6 @@ cdef _describe(problem, x, y, codes, Job* job):
         job.code_size = codes.dtype.itemsize
     job.include_pad = problem.count_include_pad
     job.divisor = problem.divisor
-    for i in range(3):
-        job.end[i] = job.g.input[i] + min(job.g.pad_end[i], <Py_ssize_t> 0)
 
 
 cdef void _share(Work work, const Job* job, Py_ssize_t tasks, int threads):
@@ -148,32 +118,15 @@ cdef void _share(Work work, const Job* job, Py_ssize_t tasks, int threads):
         work(job, tasks * t // count, tasks * (t + 1) // count, NULL)
 
 
-cdef inline Py_ssize_t _steps(Py_ssize_t distance, Py_ssize_t step) noexcept nogil:
-    """How many steps cover `distance`, which may be negative."""
-    if distance <= 0:
-        return 0
-    return distance if step == 1 else (distance + step - 1) // step
-
-
-cdef inline Span _taps(const Job* job, int axis, Py_ssize_t output) noexcept nogil:
-    """The taps of a window along one axis that meet elements."""
-    cdef Span taps
-    cdef const Geometry* g = &job.g
-    cdef Py_ssize_t at = output * g.stride[axis] - g.pad[axis]
-    taps.start = min(_steps(-at, g.dilation[axis]), g.kernel[axis])
-    taps.stop = max(taps.start, min(_steps(job.end[axis] - at, g.dilation[axis]), g.kernel[axis]))
-    return taps
-
-
 cdef inline Py_ssize_t _counted(const Job* job, int axis, Py_ssize_t output) noexcept nogil:
     """How many taps of a window an average divides by, along one axis."""
     cdef Span taps
     cdef const Geometry* g = &job.g
     if job.include_pad:
         # Behind the padding there is nothing: with ceil_mode a window may hang over its end.
-        return min(_steps(g.input[axis] + g.pad_end[axis] + g.pad[axis] - output * g.stride[axis],
+        return min(steps(g.input[axis] + g.pad_end[axis] + g.pad[axis] - output * g.stride[axis],
                           g.dilation[axis]), g.kernel[axis])
-    taps = _taps(job, axis, output)
+    taps = inside(g, axis, output)
     return taps.stop - taps.start
 
 
@@ -308,7 +261,7 @@ cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t
     cdef const Geometry* g = &job.g
     cdef value_t line[LINE]
     cdef uint32_t code[LINE]
-    cdef Py_ssize_t rest, n, c, d, h, kd, kh, kw, first, width, i, start, end, offset, area, tap
+    cdef Py_ssize_t rest, n, c, d, h, kd, kh, kw, first, width, i, start, past, offset, area, tap
     cdef Py_ssize_t step = g.stride[2] * job.x.axis[2]
     cdef bint narrow
     cdef Span depth, height, taps
@@ -324,13 +277,13 @@ cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t
         width = min(g.output[2] - first, <Py_ssize_t> LINE)
         # Where windows are wider than the line is long, lines along the windows are longer.
         narrow = g.kernel[2] > width
-        depth, height = _taps(job, 0, d), _taps(job, 1, h)
+        depth, height = inside(g, 0, d), inside(g, 1, h)
         tap = (depth.start * g.kernel[1] + height.start) * g.kernel[2]
         for i in range(width):
             line[i] = 0 if job.op == AVERAGE else _lowest(<value_t> 0)
         if job.op == ARGMAX:
             for i in range(width):
-                taps = _taps(job, 2, first + i)
+                taps = inside(g, 2, first + i)
                 code[i] = <uint32_t> (tap + taps.start)
                 # The code of a window without elements is 0, a tap outside the input.
                 if taps.start == taps.stop or depth.start == depth.stop or height.start == height.stop:
@@ -343,7 +296,7 @@ cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t
                 tap = (kd * g.kernel[1] + kh) * g.kernel[2]
                 if narrow:
                     for i in range(width):
-                        taps = _taps(job, 2, first + i)
+                        taps = inside(g, 2, first + i)
                         offset = (first + i) * g.stride[2] - g.pad[2] + taps.start * g.dilation[2]
                         _fold_window(job.op, line + i, code + i, row + offset * job.x.axis[2],
                                      g.dilation[2] * job.x.axis[2], taps.stop - taps.start,
@@ -351,12 +304,12 @@ cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t
                     continue
                 for kw in range(g.kernel[2]):
                     offset = first * g.stride[2] - g.pad[2] + kw * g.dilation[2]
-                    start = _steps(-offset, g.stride[2])
-                    end = min(_steps(job.end[2] - offset, g.stride[2]), width)
-                    if start < end:
+                    start = steps(-offset, g.stride[2])
+                    past = min(steps(end(g, 2) - offset, g.stride[2]), width)
+                    if start < past:
                         _fold(job.op, line + start, code + start,
                               row + (offset + start * g.stride[2]) * job.x.axis[2], step,
-                              end - start, <uint32_t> (tap + kw))
+                              past - start, <uint32_t> (tap + kw))
         if job.op == AVERAGE:
             area = _counted(job, 0, d) * _counted(job, 1, h)
             for i in range(width):
@@ -389,10 +342,10 @@ cdef void _along_channels(const Job* job, Py_ssize_t task, Py_ssize_t stop, valu
         n, c = rest // job.blocks, rest % job.blocks * LINE
         task += 1
         channels = min(g.in_channels - c, <Py_ssize_t> LINE)
-        depth, height = _taps(job, 0, d), _taps(job, 1, h)
+        depth, height = inside(g, 0, d), inside(g, 1, h)
         plane = job.x.data + n * job.x.batch + c * job.x.channel
         for w in range(first, min(first + PIXELS, g.output[2])):
-            taps = _taps(job, 2, w)
+            taps = inside(g, 2, w)
             empty = taps.start == taps.stop or depth.start == depth.stop or height.start == height.stop
             for i in range(channels):
                 line[i] = 0 if job.op == AVERAGE else _lowest(<value_t> 0)
@@ -424,53 +377,6 @@ cdef void _along_channels(const Job* job, Py_ssize_t task, Py_ssize_t stop, valu
                 _store_codes(job, target, job.codes.channel, code, channels)
 
 
-cdef void _decode(const Job* job, Py_ssize_t task, Py_ssize_t stop, code_t* _) noexcept nogil:
-    """Tasks are rows of C-contiguous outputs, with all channels if these come last."""
-    cdef const Geometry* g = &job.g
-    cdef Py_ssize_t d, h, w, c, channels = job.blocks
-    cdef uint32_t tap
-    # Unsigned, because a far tap of a window may be out of range; the winner never is.
-    cdef uint64_t start
-    cdef uint64_t[256] table
-    cdef bint empty, outside
-    cdef Span taps
-    cdef int64_t* position = <int64_t*> job.y.data + task * g.output[2] * channels
-    cdef const code_t* code = <const code_t*> job.codes.data + task * g.output[2] * channels
-    if code_t is uint8_t:
-        for tap in range(256):
-            table[tap] = _offset(g, tap)
-    while task < stop:
-        h, d = task % g.output[1], task // g.output[1] % g.output[0]
-        task += 1
-        taps = _taps(job, 0, d)
-        outside = taps.start == taps.stop
-        taps = _taps(job, 1, h)
-        outside |= taps.start == taps.stop
-        for w in range(g.output[2]):
-            taps = _taps(job, 2, w)
-            empty = outside or taps.start == taps.stop
-            start = <uint64_t> (d * g.stride[0] - g.pad[0]) * <uint64_t> g.input[1]
-            start = (start + <uint64_t> (h * g.stride[1] - g.pad[1])) * <uint64_t> g.input[2]
-            start = start + <uint64_t> (w * g.stride[2] - g.pad[2])
-            for c in range(channels):
-                if empty:
-                    position[c] = -1
-                elif code_t is uint8_t:
-                    position[c] = <int64_t> (start + table[code[c]])
-                else:
-                    position[c] = <int64_t> (start + _offset(g, code[c]))
-            position += channels
-            code += channels
-
-
-cdef inline uint64_t _offset(const Geometry* g, uint32_t tap) noexcept nogil:
-    """How far tap number `tap` lies behind the start of its window, in the flat plane."""
-    cdef uint64_t kw = tap % g.kernel[2], kh = tap // g.kernel[2] % g.kernel[1]
-    cdef uint64_t kd = tap // g.kernel[2] // g.kernel[1]
-    kh = kd * <uint64_t> g.dilation[0] * <uint64_t> g.input[1] + kh * <uint64_t> g.dilation[1]
-    return kh * <uint64_t> g.input[2] + kw * <uint64_t> g.dilation[2]
-
-
 # One row per dtype.
 DTYPES = (
     "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -488,7 +394,4 @@ cdef Work[10] _channel_lines = [
     <Work> _along_channels[int32_t], <Work> _along_channels[int64_t],
     <Work> _along_channels[uint8_t], <Work> _along_channels[uint16_t],
     <Work> _along_channels[uint32_t], <Work> _along_channels[uint64_t],
-]
-cdef Work[3] _decoders = [
-    <Work> _decode[uint8_t], <Work> _decode[uint16_t], <Work> _decode[uint32_t],
 ]

@@ -1,0 +1,85 @@
+"""From the winning taps of a max pooling, as a room writes them, to positions in the input."""
+
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+import numpy as np
+
+from .._core.geometry cimport Geometry, canonical, view_of
+from .._core.threads cimport usable
+from ._windows cimport Span, inside
+
+ctypedef fused code_t:
+    uint8_t
+    uint16_t
+    uint32_t
+
+
+def indices(problem, codes, threads):
+    """Where the winners in C-contiguous `codes` are: int64, flat over the plane of one (n, c).
+
+    A window without any element has no winner; its index is -1.
+    """
+    positions = np.empty(problem.output_shape, np.int64)
+    if not positions.size:
+        return positions
+    cdef Geometry g = canonical(problem)
+    cdef bint last = problem.layout == "channels_last"
+    # The innermost axis is that of the channels, or else there is one number per pixel.
+    cdef Py_ssize_t inner = g.in_channels if last else 1
+    cdef Py_ssize_t rows = positions.size // (inner * g.output[2])
+    cdef char* source = view_of(codes, last).data
+    cdef char* target = view_of(positions, last).data
+    if codes.dtype == np.uint8:
+        _share[uint8_t](&g, <const uint8_t*> source, <int64_t*> target, rows, inner, threads)
+    elif codes.dtype == np.uint16:
+        _share[uint16_t](&g, <const uint16_t*> source, <int64_t*> target, rows, inner, threads)
+    else:
+        _share[uint32_t](&g, <const uint32_t*> source, <int64_t*> target, rows, inner, threads)
+    return positions
+
+
+cdef void _share(const Geometry* g, const code_t* codes, int64_t* positions, Py_ssize_t rows,
+                 Py_ssize_t inner, int threads):
+    cdef Py_ssize_t row, size = g.output[2] * inner
+    cdef int count = usable(threads)
+    # Taps are looked up rather than divided by the kernel: there are few.
+    cdef uint64_t[256] table
+    cdef uint32_t tap
+    for tap in range(256):
+        table[tap] = _offset(g, tap)
+    for row in prange(rows, num_threads=count, schedule="static", nogil=True):
+        _decode[code_t](g, table, row, codes + row * size, positions + row * size, inner)
+
+
+cdef void _decode(const Geometry* g, const uint64_t* table, Py_ssize_t row, const code_t* codes,
+                  int64_t* positions, Py_ssize_t inner) noexcept nogil:
+    """One row of outputs, with all channels if these come last."""
+    cdef Py_ssize_t h = row % g.output[1], d = row // g.output[1] % g.output[0]
+    cdef Py_ssize_t w, c
+    cdef Span depth = inside(g, 0, d), height = inside(g, 1, h), width
+    cdef bint no_rows = depth.start == depth.stop or height.start == height.stop
+    # Unsigned, because the start of a window may be out of range; the winner never is.
+    cdef uint64_t start = <uint64_t> (d * g.stride[0] - g.pad[0]) * <uint64_t> g.input[1]
+    start = (start + <uint64_t> (h * g.stride[1] - g.pad[1])) * <uint64_t> g.input[2]
+    start -= <uint64_t> g.pad[2]
+    for w in range(g.output[2]):
+        width = inside(g, 2, w)
+        for c in range(inner):
+            if no_rows or width.start == width.stop:
+                positions[c] = -1
+            elif code_t is uint8_t:
+                positions[c] = <int64_t> (start + table[codes[c]])
+            else:
+                positions[c] = <int64_t> (start + _offset(g, codes[c]))
+        start += <uint64_t> g.stride[2]
+        positions += inner
+        codes += inner
+
+
+cdef inline uint64_t _offset(const Geometry* g, uint32_t tap) noexcept nogil:
+    """How far tap number `tap` lies behind the start of its window, in the flat plane."""
+    cdef uint64_t kw = tap % g.kernel[2], kh = tap // g.kernel[2] % g.kernel[1]
+    cdef uint64_t kd = tap // g.kernel[2] // g.kernel[1]
+    kh = kd * <uint64_t> g.dilation[0] * <uint64_t> g.input[1] + kh * <uint64_t> g.dilation[1]
+    return kh * <uint64_t> g.input[2] + kw * <uint64_t> g.dilation[2]

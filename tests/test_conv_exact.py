@@ -1,0 +1,92 @@
+"""The backbone: small-integer problems, where every room must give the int64 result bit for bit."""
+
+import numpy as np
+import problems
+import pytest
+
+import fastconv
+from fastconv._algorithms import registry
+from fastconv._kernels import isa
+from fastconv._planner import planner
+
+CASES = [
+    pytest.param(name, index, id=problems.label(record))
+    for name in ("conv_edge", "conv_networks")
+    for index, record in enumerate(problems.records(name))
+]
+ROOMS = [room for room in registry.rooms_for("conv") if room.local]
+
+
+def runs(case, dtype):
+    """Every room at every level, in both layouts, with 1, 2 and 3 threads."""
+    for last in (False, True):
+        x, w, b = case.floats(dtype, last)
+        expected = np.moveaxis(case.expected, 1, -1) if last else case.expected
+        layout = "channels_last" if last else "channels_first"
+        for room in ROOMS:
+            # Levels change the kernels, which NumPy and BLAS do not use.
+            compiled = room.name.startswith("direct")
+            for level in isa.available() if compiled else (isa.active(),):
+                for threads in (1, 2, 3) if room.name != "reference" else (1,):
+                    with isa.use(level), fastconv.config(threads=threads, algorithm=room.name):
+                        out = np.full(expected.shape, np.nan, dtype)
+                        case.function(x, w, b, data_format=layout, out=out, **case.options)
+                    where = f"{room.name} at {level}, {layout}, {threads} threads"
+                    yield where, out, expected
+
+
+@pytest.mark.parametrize("name, index", CASES)
+def test_float32_is_exact_in_every_room_level_layout_and_thread_count(name, index):
+    case = problems.Conv(problems.records(name)[index])
+    assert np.abs(case.expected).max() < problems.LARGEST_EXACT
+    assert np.count_nonzero(case.expected) > case.expected.size // 4
+    count = 0
+    for where, out, expected in runs(case, np.float32):
+        assert np.array_equal(out, expected), f"{where}: {(out != expected).sum()} outputs differ"
+        count += 1
+    assert count >= 2 * 3 * len(isa.available())
+
+
+@pytest.mark.parametrize("name, index", CASES[::7])
+def test_float64_is_exact_in_every_room_level_layout_and_thread_count(name, index):
+    case = problems.Conv(problems.records(name)[index])
+    for where, out, expected in runs(case, np.float64):
+        assert np.array_equal(out, expected), f"{where}: {(out != expected).sum()} outputs differ"
+
+
+@pytest.mark.parametrize("name, index", CASES[::5])
+def test_transform_stays_within_the_precision_promise(name, index):
+    case = problems.Conv(problems.records(name)[index])
+    rng = np.random.default_rng(index)
+    x, w, b = (rng.standard_normal(a.shape) for a in (case.x, case.w, case.b))
+    truth = case.function(x, w, b, algorithm="reference", **case.options)
+    single = (a.astype(np.float32) for a in (x, w, b))
+    with fastconv.config(algorithm="fft"):
+        y = case.function(*single, **case.options)
+    assert np.linalg.norm(y - truth) <= 1e-6 * np.linalg.norm(truth)
+
+
+@pytest.mark.parametrize("name, index", CASES[::3])
+def test_the_planner_s_own_choice_is_exact_for_integers(name, index):
+    case = problems.Conv(problems.records(name)[index])
+    y = case.function(case.x, case.w, case.b, **case.options)
+    assert y.dtype == np.int64
+    assert np.array_equal(y, case.expected)
+
+
+def test_a_forced_room_is_the_room_that_runs(monkeypatch):
+    ran = []
+    for room in registry.rooms_for("conv"):
+        if room.name == "fft" or not hasattr(room, "__file__"):
+            continue
+        original = room.run
+        monkeypatch.setattr(
+            room, "run", lambda *a, original=original, name=room.name: (ran.append(name), original(*a))
+        )
+    x, w = np.ones((1, 4, 9, 9), np.float32), np.ones((4, 4, 3, 3), np.float32)
+    planner._choices.clear()
+    for room in registry.rooms_for("conv"):
+        ran.clear()
+        y = fastconv.conv2d(x, w, algorithm=room.name)
+        assert np.allclose(y, 36)
+        assert ran == ([room.name] if room.name != "fft" else [])
