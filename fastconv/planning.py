@@ -4,7 +4,6 @@ import numpy as np
 
 from . import conv
 from ._conv_call import ConvCall
-from ._kernels.isa import active
 from ._planner import planner
 from .config import current
 
@@ -105,13 +104,7 @@ class ConvPlan(Plan):
         self.input_shape, self.output_shape = stand_in.shape, self._call.output_shape
         self.dtype = self._call.dtype
         self._weight = weight
-        self._level = None
-        self._pack()
-
-    def _pack(self):
-        """Pack the weights for the kernels in use."""
-        self._level = active()
-        self._packed = self._call.pack(self._weight)
+        self._packed = self._call.pack(weight)
 
     @property
     def algorithm(self):
@@ -123,6 +116,4 @@ class ConvPlan(Plan):
         return executable.room.workspace(self.problem, executable.threads)
 
     def __call__(self, input, out=None):
-        if self._level != active():
-            self._pack()
         return self._call(self._check(input), self._weight, self._bias, out, self._packed)

@@ -8,8 +8,9 @@ Rooms know the kernels and the core, never each other. The face, in this order i
 ``supports(problem)``     None, or the reason why it cannot
 ``estimate(problem, machine, prepacked)``   predicted seconds
 ``workspace(problem, threads)``             bytes of scratch; running never takes more
-``prepare(problem, weight)``                reusable packed weights (None where there are none)
-``run(problem, packed, inputs, outputs, threads)``
+``compile(problem)``                         its state: whatever prepare and run need, made once
+``prepare(state, weight, threads)``          reusable packed weights (None where there are none)
+``run(state, packed, inputs, outputs, threads)``
 
 Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``max_pool`` takes (x,)
 and (y, codes or None); ``avg_pool`` takes (x,) and (y,). Arrays are batched, in the layout of the

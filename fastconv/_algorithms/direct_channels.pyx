@@ -7,16 +7,23 @@ from math import prod
 
 import numpy as np
 
+cimport numpy as cnp
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
+from fastconv._algorithms._direct import product_seconds, supports as _supports
+from fastconv._algorithms._direct cimport (
+    Direct, Task, Tasks, plane_is_linear, share_out, step_cycles, task_of, tile_count, visits_all,
+)
 from fastconv._algorithms._packing cimport (
     Pixels, copy_elements, images_per_step, needs_padding, pack_pixels, pixels_of,
 )
 from fastconv._core.arena cimport Scratch, acquire, release
-from fastconv._core.geometry cimport Geometry, View, canonical, view_of
+from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.threads cimport usable
-from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile, kernels
+from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile
+
+cnp.import_array()
 
 name = "direct_channels"
 kinds = ("conv",)
@@ -25,9 +32,6 @@ local = True
 cdef enum:
     # Pixels gathered before they are transposed into channels-first outputs.
     GATHERED = 64
-    # Input bytes per block of pixels that all filters run over before the next one.
-    BLOCK_BYTES = 256 << 10
-    TASKS_PER_THREAD = 4
 
 
 # How one problem runs.
@@ -47,137 +51,90 @@ cdef struct Layout:
 
 
 def supports(problem):
-    if problem.dtype not in ("float32", "float64"):
-        return f"has no kernels for {problem.dtype}"
-    return None
+    return _supports(problem)
 
 
 def estimate(problem, machine, prepacked):
-    cdef Layout plan = _layout(problem)
-    cdef int vector = kernels(_code(problem)).lanes
-    steps = problem.in_channels // problem.groups * problem.taps
-    # The kernel's cycles at two FMAs each, against what the machine promises.
-    flops = problem.batch * problem.groups * steps * plan.cost * 4 * vector
-    seconds = flops / machine.flops
+    cdef Channelwise state = Channelwise(problem)
+    seconds = product_seconds(problem, machine, state.plan.cost)
     outputs = problem.batch * problem.out_channels * prod(problem.output)
-    moved = 0 if plan.in_place else problem.batch * plan.packed.image // _itemsize(problem)
+    moved = 0 if state.plan.in_place else problem.batch * state.plan.packed.image // state.size
     if problem.layout == "channels_first":
         moved += outputs
     seconds += moved * 0.5e-9 / machine.threads
     if not prepacked:
-        seconds += problem.out_channels * steps * 0.5e-9
+        seconds += problem.out_channels * state.channels * state.taps * 0.5e-9 / machine.threads
     return machine.call + seconds
 
 
 def workspace(problem, threads):
-    cdef Layout plan = _layout(problem)
-    return _fixed_bytes(&plan, _itemsize(problem), problem.groups, threads) + _packed_bytes(&plan)
+    cdef Channelwise state = Channelwise(problem)
+    return (_fixed_bytes(&state.plan, state.size, state.g.groups, threads)
+            + _packed_bytes(&state.plan))
 
 
-def prepare(problem, weight):
+def compile(problem):
+    return Channelwise(problem)
+
+
+def prepare(Channelwise state, weight, threads):
     """Weights as [group][block][tap][channel][filter of the block], blocks of whole tiles."""
-    cdef const fc_kernels* k = kernels(_code(problem))
-    cdef Py_ssize_t size = _itemsize(problem)
-    cdef Layout plan = _layout(problem)
-    cdef Py_ssize_t channels = weight.shape[1], taps = problem.taps, groups = problem.groups
-    cdef Py_ssize_t filters = problem.out_channels // groups
-    cdef Py_ssize_t filter_bytes = channels * taps * size
-    cdef Py_ssize_t block_bytes = plan.lanes * filter_bytes, i, first
-    weight = np.ascontiguousarray(weight, problem.dtype)
-    packed = np.empty(groups * plan.blocks * block_bytes, np.uint8)
-    cdef const char* source = <const char*> <size_t> weight.ctypes.data
-    cdef char* target = <char*> <size_t> packed.ctypes.data
-    with nogil:
-        for i in range(groups * plan.blocks):
-            first = i % plan.blocks * plan.lanes
-            k.pack(source + (i // plan.blocks * filters + first) * filter_bytes, filter_bytes,
-                   target + i * block_bytes, min(plan.lanes, filters - first), plan.lanes,
-                   channels, taps)
-    return packed
+    return state.pack(weight, state.plan.lanes, state.plan.blocks, threads)
 
 
-def run(problem, packed, inputs, outputs, threads):
+def run(Channelwise state, packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
-    bias = None if bias is None else np.ascontiguousarray(bias, problem.dtype)
-    cdef Geometry g = canonical(problem)
-    cdef const fc_kernels* k = kernels(_code(problem))
-    cdef Py_ssize_t size = _itemsize(problem)
-    cdef int workers = usable(threads)
-    cdef Layout plan = _layout(problem)
-    cdef bint last = problem.layout == "channels_last"
-    cdef View vx = view_of(x, last), vy = view_of(y, last)
-    if plan.in_place and not _readable_in_place(&g, &vx, &plan, size):
-        plan.in_place = False
-        _count_lines(&g, &plan)
-    cdef const char* weights = <const char*> <size_t> packed.ctypes.data
-    cdef const char* biases = NULL
     if bias is not None:
-        biases = <const char*> <size_t> bias.ctypes.data
-    cdef bint relu = problem.relu
+        bias = np.ascontiguousarray(bias, state.dtype)
+    cdef Layout plan = state.plan
+    cdef View vx = view_of(x, state.last), vy = view_of(y, state.last)
+    if plan.in_place and not _readable_in_place(&state.g, &vx, &plan, state.size):
+        plan.in_place = False
+        _count_lines(&state.g, &plan)
+    cdef const char* weights = <const char*> cnp.PyArray_DATA(packed)
+    cdef const char* biases = state.bias(bias)
+    cdef int workers = usable(threads)
     cdef Scratch scratch = acquire(
-        _fixed_bytes(&plan, size, g.groups, workers) + _packed_bytes(&plan)
+        _fixed_bytes(&plan, state.size, state.g.groups, workers) + _packed_bytes(&plan)
     )
     try:
         with nogil:
-            _run(&g, &plan, k, &vx, &vy, weights, biases, relu, scratch.data, size, workers)
+            _run(&state.g, &plan, state.k, &vx, &vy, weights, biases, state.relu, scratch.data,
+                 state.size, workers)
     finally:
         release(scratch)
 
 
-cdef int _code(problem) except -1:
-    return 1 if problem.dtype == "float64" else 0
+cdef class Channelwise(Direct):
+    """A problem with its layout of least predicted cost."""
 
+    cdef Layout plan
 
-cdef Py_ssize_t _itemsize(problem) except -1:
-    return 8 if problem.dtype == "float64" else 4
-
-
-cdef double _tile_cost(Py_ssize_t pixels, Py_ssize_t width, Py_ssize_t run) noexcept nogil:
-    """Cycles of one reduction step: two FMAs, two loads a cycle, and a few to start a short run."""
-    cdef double fma = max(pixels * width, 8) / 2.0, loads = (pixels + width) / 2.0
-    return max(fma, loads) + 6.0 / run
-
-
-cdef Layout _layout(problem) except *:
-    """The layout of least predicted cost."""
-    cdef Geometry g = canonical(problem)
-    cdef const fc_kernels* k = kernels(_code(problem))
-    cdef Py_ssize_t size = _itemsize(problem)
-    cdef Py_ssize_t filters = g.out_channels // g.groups
-    cdef Layout plan, best
-    cdef double least = -1
-    cdef int width
-    plan.flat = not needs_padding(&g) and _flat(&g)
-    plan.in_place = not needs_padding(&g) and (
-        problem.layout == "channels_last" or g.in_channels == 1
-    )
-    plan.packed = pixels_of(&g, size)
-    plan.merged = g.groups == 1 and (g.dilation[2] == 1 or g.kernel[2] == 1)
-    plan.run = g.in_channels // g.groups * (g.kernel[2] if plan.merged else 1)
-    plan.taps = g.kernel[0] * g.kernel[1] * (1 if plan.merged else g.kernel[2])
-    _count_lines(&g, &plan)
-    for width in range(FC_WIDTHS - 1):
-        plan.width = width
-        plan.lanes = k.lanes << width
-        plan.blocks = (filters + plan.lanes - 1) // plan.lanes
-        plan.tiles = (plan.line + k.rows[width] - 1) // k.rows[width]
-        plan.pixels = (plan.line + plan.tiles - 1) // plan.tiles
-        plan.cost = (plan.blocks * plan.lines * plan.tiles
-                     * _tile_cost(plan.pixels, 1 << width, plan.run))
-        if least < 0 or plan.cost < least:
-            least = plan.cost
-            best = plan
-    return best
-
-
-cdef bint _flat(const Geometry* g) noexcept nogil:
-    """A 1x1 kernel that visits every input: the image is one line."""
-    cdef int i
-    for i in range(3):
-        if g.kernel[i] != 1 or g.stride[i] != 1 or g.pad[i] != 0 or g.output[i] != g.input[i]:
-            return False
-    return True
+    def __init__(self, problem):
+        super().__init__(problem)
+        cdef Layout plan
+        cdef double least = -1
+        cdef int width
+        cdef bint padded = needs_padding(&self.g)
+        plan.flat = visits_all(&self.g)
+        plan.in_place = not padded and (self.last or self.g.in_channels == 1)
+        plan.packed = pixels_of(&self.g, self.size)
+        plan.merged = self.g.groups == 1 and (self.g.dilation[2] == 1 or self.g.kernel[2] == 1)
+        plan.run = self.channels * (self.g.kernel[2] if plan.merged else 1)
+        plan.taps = self.g.kernel[0] * self.g.kernel[1] * (1 if plan.merged else self.g.kernel[2])
+        _count_lines(&self.g, &plan)
+        for width in range(FC_WIDTHS - 1):
+            plan.width = width
+            plan.lanes = self.k.lanes << width
+            plan.blocks = tile_count(self.filters, plan.lanes)
+            plan.tiles = tile_count(plan.line, self.k.rows[width])
+            plan.pixels = tile_count(plan.line, plan.tiles)
+            plan.cost = (plan.blocks * plan.lines * plan.tiles
+                         * step_cycles(plan.pixels, 1 << width, plan.run))
+            if least < 0 or plan.cost < least:
+                least = plan.cost
+                self.plan = plan
 
 
 cdef void _count_lines(const Geometry* g, Layout* plan) noexcept nogil:
@@ -273,40 +230,25 @@ cdef void _compute(const Geometry* g, const Layout* plan, const fc_kernels* k, c
                    const Py_ssize_t* lane_taps, char* gathered, Py_ssize_t size,
                    int threads) noexcept nogil:
     """All outputs of `images` images that are ready to be read."""
-    cdef Py_ssize_t channels = g.in_channels // g.groups
-    cdef Py_ssize_t tiles = plan.tiles * plan.lines
-    # A block of tiles keeps its input in the second-level cache while all filters pass over it.
-    cdef Py_ssize_t block = max(BLOCK_BYTES // (channels * plan.pixels * size), 1)
-    cdef Py_ssize_t planes = images * g.groups
-    cdef Py_ssize_t wanted = 1 if threads == 1 else threads * TASKS_PER_THREAD
-    block = min(block, max(tiles * planes // wanted, 1), tiles)
-    cdef Py_ssize_t parts = (tiles + block - 1) // block
-    # Too few tiles for all threads: share the filters out as well.
-    cdef Py_ssize_t shares = 1
-    if parts * planes < wanted:
-        shares = min(plan.blocks, (wanted + parts * planes - 1) // (parts * planes))
-    cdef Py_ssize_t share = (plan.blocks + shares - 1) // shares
-    shares = (plan.blocks + share - 1) // share
-    cdef Py_ssize_t task
-    for task in prange(planes * parts * shares, num_threads=threads, schedule="dynamic"):
-        _task(g, plan, k, x, y, first, task // shares // parts, task // shares % parts * block,
-              min((task // shares % parts + 1) * block, tiles), task % shares * share,
-              min((task % shares + 1) * share, plan.blocks), weights, bias, relu, pixel_taps,
+    cdef Py_ssize_t channels = g.in_channels // g.groups, i
+    cdef Tasks tasks = share_out(images * g.groups, plan.tiles * plan.lines, plan.blocks,
+                                 channels * plan.pixels * size, threads)
+    for i in prange(tasks.count, num_threads=threads, schedule="dynamic"):
+        _task(g, plan, k, x, y, first, task_of(&tasks, i), weights, bias, relu, pixel_taps,
               lane_taps, gathered + threadid() * _gathered_bytes(plan, size), size)
 
 
 cdef void _task(const Geometry* g, const Layout* plan, const fc_kernels* k, const View* x,
-                const View* y, Py_ssize_t first, Py_ssize_t plane, Py_ssize_t tile_from,
-                Py_ssize_t tile_to, Py_ssize_t block_from, Py_ssize_t block_to,
-                const char* weights, const char* bias, bint relu, const Py_ssize_t* pixel_taps,
-                const Py_ssize_t* lane_taps, char* gathered, Py_ssize_t size) noexcept nogil:
+                const View* y, Py_ssize_t first, Task task, const char* weights, const char* bias,
+                bint relu, const Py_ssize_t* pixel_taps, const Py_ssize_t* lane_taps,
+                char* gathered, Py_ssize_t size) noexcept nogil:
     """Some tiles of one image's group, for some blocks of filters."""
     cdef Py_ssize_t channels = g.in_channels // g.groups, filters = g.out_channels // g.groups
-    cdef Py_ssize_t n = plane // g.groups, group = plane % g.groups
+    cdef Py_ssize_t n = task.plane // g.groups, group = task.plane % g.groups
     cdef Py_ssize_t block_bytes = plan.lanes * channels * g.kernel[0] * g.kernel[1] * g.kernel[2] * size
     cdef const char* input = x.data + n * x.batch + group * channels * x.channel
     cdef char* output = y.data + (first + n) * y.batch + group * filters * y.channel
-    cdef bint direct = y.channel == size or g.out_channels == 1 and plan.lanes == 1
+    cdef bint direct = y.channel == size and plane_is_linear(g, y)
     cdef Py_ssize_t block, tile, line, column, pixels, filter, depth, height, lanes
     cdef Py_ssize_t held, position, held_from
     cdef fc_tile t
@@ -320,7 +262,7 @@ cdef void _task(const Geometry* g, const Layout* plan, const fc_kernels* k, cons
     t.row_bias = NULL
     t.lane_bias = NULL
     t.relu = relu
-    for block in range(block_from, block_to):
+    for block in range(task.block_from, task.block_to):
         filter = block * plan.lanes
         lanes = min(plan.lanes, filters - filter)
         t.vectors = weights + (group * plan.blocks + block) * block_bytes
@@ -328,7 +270,7 @@ cdef void _task(const Geometry* g, const Layout* plan, const fc_kernels* k, cons
             t.lane_bias = bias + (group * plan.blocks * plan.lanes + filter) * size
         held = 0
         held_from = 0
-        for tile in range(tile_from, tile_to):
+        for tile in range(task.tile_from, task.tile_to):
             line = tile // plan.tiles
             column = tile % plan.tiles * plan.pixels
             pixels = min(plan.pixels, plan.line - column)
@@ -337,13 +279,11 @@ cdef void _task(const Geometry* g, const Layout* plan, const fc_kernels* k, cons
             t.scalars = input + depth * x.axis[0] + height * x.axis[1] + column * x.axis[2]
             position = line * plan.line + column
             if direct:
-                if _flat_output(g, plan, y):
-                    t.out = output + position * y.axis[2]
-                    t.out_row = y.axis[2]
-                    t.lanes = lanes
-                    t.out += filter * y.channel
-                    k.tile[plan.width][pixels](&t)
-                    continue
+                t.out = output + position * y.axis[2] + filter * size
+                t.out_row = y.axis[2]
+                t.lanes = lanes
+                k.tile[plan.width][pixels](&t)
+                continue
             if held == 0:
                 held_from = position
             t.out = gathered + held * plan.lanes * size
@@ -351,16 +291,10 @@ cdef void _task(const Geometry* g, const Layout* plan, const fc_kernels* k, cons
             t.lanes = plan.lanes
             k.tile[plan.width][pixels](&t)
             held += pixels
-            if tile + 1 == tile_to or held + plan.pixels > GATHERED:
+            if tile + 1 == task.tile_to or held + plan.pixels > GATHERED:
                 _scatter(g, k, y, output + filter * y.channel, gathered, plan.lanes * size,
                          held_from, held, lanes, size)
                 held = 0
-
-
-cdef bint _flat_output(const Geometry* g, const Layout* plan, const View* y) noexcept nogil:
-    """Whether the tiles' pixels, counted over the image, are evenly spaced in the output."""
-    return (g.output[1] == 1 or y.axis[1] == g.output[2] * y.axis[2]) and (
-        g.output[0] == 1 or y.axis[0] == g.output[1] * g.output[2] * y.axis[2])
 
 
 cdef void _scatter(const Geometry* g, const fc_kernels* k, const View* y, char* output,

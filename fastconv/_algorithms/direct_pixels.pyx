@@ -7,16 +7,23 @@ from math import prod
 
 import numpy as np
 
+cimport numpy as cnp
 from cython.parallel cimport prange
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
+from fastconv._algorithms._direct import product_seconds, supports as _supports
+from fastconv._algorithms._direct cimport (
+    Direct, Task, Tasks, plane_is_linear, share_out, step_cycles, task_of, tile_count, visits_all,
+)
 from fastconv._algorithms._packing cimport (
     Planes, copy_elements, images_per_step, needs_padding, pack_planes, plane_tap, planes_of,
 )
 from fastconv._core.arena cimport Scratch, acquire, release
-from fastconv._core.geometry cimport Geometry, View, canonical, view_of
+from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.threads cimport usable
-from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile, kernels
+from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile
+
+cnp.import_array()
 
 name = "direct_pixels"
 kinds = ("conv",)
@@ -24,9 +31,6 @@ local = True
 
 cdef enum:
     MAX_TILE_BYTES = 2048  # 14 rows x 2 vectors, 7 x 4, 3 x 8 of 64 bytes
-    # Input bytes per block of pixels that all filters run over before the next one.
-    BLOCK_BYTES = 256 << 10
-    TASKS_PER_THREAD = 4
 
 
 # How one problem runs: the shape of tiles, where they read, how they are counted.
@@ -50,127 +54,88 @@ cdef struct Layout:
 
 
 def supports(problem):
-    if problem.dtype not in ("float32", "float64"):
-        return f"has no kernels for {problem.dtype}"
-    return None
+    return _supports(problem)
 
 
 def estimate(problem, machine, prepacked):
-    cdef Layout plan = _layout(problem)
-    cdef int vector = kernels(_code(problem)).lanes
-    steps = problem.in_channels // problem.groups * problem.taps
-    # The kernel's cycles at two FMAs each, against what the machine promises.
-    flops = problem.batch * problem.groups * steps * plan.cost * 4 * vector
-    seconds = flops / machine.flops
+    cdef Pixelwise state = Pixelwise(problem)
+    seconds = product_seconds(problem, machine, state.plan.cost)
     outputs = problem.batch * problem.out_channels * prod(problem.output)
-    moved = 0 if plan.in_place else problem.batch * plan.planes.image // _itemsize(problem)
-    if plan.linear or problem.layout == "channels_last":
+    moved = 0 if state.plan.in_place else problem.batch * state.plan.planes.image // state.size
+    if state.plan.linear or problem.layout == "channels_last":
         moved += outputs
     seconds += moved * 0.5e-9 / machine.threads
     if not prepacked:
-        seconds += problem.out_channels * steps * 0.5e-9
+        seconds += problem.out_channels * state.channels * state.taps * 0.5e-9 / machine.threads
     return machine.call + seconds
 
 
 def workspace(problem, threads):
-    cdef Layout plan = _layout(problem)
-    return _taps_bytes(&plan) + _planes_bytes(&plan)
+    cdef Pixelwise state = Pixelwise(problem)
+    return _taps_bytes(&state.plan) + _planes_bytes(&state.plan)
 
 
-def prepare(problem, weight):
+def compile(problem):
+    return Pixelwise(problem)
+
+
+def prepare(Pixelwise state, weight, threads):
     """Weights as [group][block][tap][channel][filter of the block]."""
-    cdef const fc_kernels* k = kernels(_code(problem))
-    cdef Py_ssize_t size = _itemsize(problem)
-    cdef Layout plan = _layout(problem)
-    cdef Py_ssize_t channels = weight.shape[1], taps = problem.taps, groups = problem.groups
-    cdef Py_ssize_t filters = problem.out_channels // groups
-    cdef Py_ssize_t filter_bytes = channels * taps * size
-    cdef Py_ssize_t block_bytes = plan.rows * filter_bytes, i, first
-    weight = np.ascontiguousarray(weight, problem.dtype)
-    packed = np.empty(groups * plan.blocks * block_bytes, np.uint8)
-    cdef const char* source = <const char*> <size_t> weight.ctypes.data
-    cdef char* target = <char*> <size_t> packed.ctypes.data
-    with nogil:
-        for i in range(groups * plan.blocks):
-            first = i % plan.blocks * plan.rows
-            k.pack(source + (i // plan.blocks * filters + first) * filter_bytes, filter_bytes,
-                   target + i * block_bytes, min(plan.rows, filters - first), plan.rows,
-                   channels, taps)
-    return packed
+    return state.pack(weight, state.plan.rows, state.plan.blocks, threads)
 
 
-def run(problem, packed, inputs, outputs, threads):
+def run(Pixelwise state, packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
-    bias = None if bias is None else np.ascontiguousarray(bias, problem.dtype)
-    cdef Geometry g = canonical(problem)
-    cdef int code = _code(problem)
-    cdef const fc_kernels* k = kernels(code)
-    cdef Py_ssize_t size = _itemsize(problem)
-    cdef int workers = usable(threads)
-    cdef Layout plan = _layout(problem)
-    cdef bint last = problem.layout == "channels_last"
-    cdef View vx = view_of(x, last), vy = view_of(y, last)
-    if plan.in_place and not _readable_in_place(&g, &vx, &plan, size):
-        _give_up_in_place(&g, &plan)
-    cdef const char* weights = <const char*> <size_t> packed.ctypes.data
-    cdef const char* biases = NULL
     if bias is not None:
-        biases = <const char*> <size_t> bias.ctypes.data
-    cdef bint relu = problem.relu
+        bias = np.ascontiguousarray(bias, state.dtype)
+    cdef Layout plan = state.plan
+    cdef View vx = view_of(x, state.last), vy = view_of(y, state.last)
+    if plan.in_place and not _readable_in_place(&state.g, &vx, &plan, state.size):
+        _give_up_in_place(&state.g, &plan)
+    cdef const char* weights = <const char*> cnp.PyArray_DATA(packed)
+    cdef const char* biases = state.bias(bias)
+    cdef int workers = usable(threads)
     cdef Scratch scratch = acquire(_taps_bytes(&plan) + _planes_bytes(&plan))
     try:
         with nogil:
-            _run(&g, &plan, k, &vx, &vy, weights, biases, relu, scratch.data, size, workers)
+            _run(&state.g, &plan, state.k, &vx, &vy, weights, biases, state.relu, scratch.data,
+                 state.size, workers)
     finally:
         release(scratch)
 
 
-cdef int _code(problem) except -1:
-    return 1 if problem.dtype == "float64" else 0
+cdef class Pixelwise(Direct):
+    """A problem with its layout of least predicted cost."""
 
+    cdef Layout plan
 
-cdef Py_ssize_t _itemsize(problem) except -1:
-    return 8 if problem.dtype == "float64" else 4
-
-
-cdef double _tile_cost(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t run) noexcept nogil:
-    """Cycles of one reduction step: two FMAs, two loads a cycle, and a few to start a short run."""
-    cdef double fma = rows * width / 2.0, loads = (rows + width) / 2.0
-    return max(fma, loads) + 6.0 / run
-
-
-cdef Layout _layout(problem) except *:
-    """The layout of least predicted cost."""
-    cdef Geometry g = canonical(problem)
-    cdef const fc_kernels* k = kernels(_code(problem))
-    cdef Py_ssize_t size = _itemsize(problem)
-    cdef Py_ssize_t filters = g.out_channels // g.groups
-    cdef Layout plan, best
-    cdef double least = -1
-    cdef int width
-    plan.merged = g.in_channels == g.groups and g.stride[2] == 1
-    plan.run = g.kernel[2] if plan.merged else g.in_channels // g.groups
-    plan.taps = g.kernel[0] * g.kernel[1] * (1 if plan.merged else g.kernel[2])
-    plan.planes = planes_of(&g, size, k.lanes << (FC_WIDTHS - 1))
-    for width in range(FC_WIDTHS):
-        plan.width = width
-        plan.lanes = k.lanes << width
-        plan.blocks = (filters + k.rows[width] - 1) // k.rows[width]
-        plan.rows = (filters + plan.blocks - 1) // max(plan.blocks, 1)
-        plan.in_place = (
-            g.stride[2] == 1 and (problem.layout == "channels_first" or g.in_channels == 1)
-            and not needs_padding(&g) and (g.output[2] >= plan.lanes or _flat(&g))
-        )
-        _count_lines(&g, &plan)
-        if plan.in_place and plan.line < plan.lanes:
-            _give_up_in_place(&g, &plan)
-        plan.cost = (plan.blocks * plan.lines * _tiles(plan.line, plan.lanes)
-                     * _tile_cost(plan.rows, 1 << width, plan.run))
-        if least < 0 or plan.cost <= least:
-            least = plan.cost
-            best = plan
-    return best
+    def __init__(self, problem):
+        super().__init__(problem)
+        cdef Layout plan
+        cdef double least = -1
+        cdef int width
+        plan.merged = self.channels == 1 and self.g.stride[2] == 1
+        plan.run = self.g.kernel[2] if plan.merged else self.channels
+        plan.taps = self.g.kernel[0] * self.g.kernel[1] * (1 if plan.merged else self.g.kernel[2])
+        plan.planes = planes_of(&self.g, self.size, self.k.lanes << (FC_WIDTHS - 1))
+        for width in range(FC_WIDTHS):
+            plan.width = width
+            plan.lanes = self.k.lanes << width
+            plan.blocks = tile_count(self.filters, self.k.rows[width])
+            plan.rows = tile_count(self.filters, plan.blocks)
+            plan.in_place = (
+                self.g.stride[2] == 1 and (not self.last or self.g.in_channels == 1)
+                and not needs_padding(&self.g)
+            )
+            _count_lines(&self.g, &plan)
+            if plan.in_place and plan.line < plan.lanes:
+                _give_up_in_place(&self.g, &plan)
+            plan.cost = (plan.blocks * plan.lines * tile_count(plan.line, plan.lanes)
+                         * step_cycles(plan.rows, 1 << width, plan.run))
+            if least < 0 or plan.cost <= least:
+                least = plan.cost
+                self.plan = plan
 
 
 cdef void _give_up_in_place(const Geometry* g, Layout* plan) noexcept nogil:
@@ -185,7 +150,7 @@ cdef void _count_lines(const Geometry* g, Layout* plan) noexcept nogil:
     plan.line = g.output[2]
     plan.line_h = g.output[1]
     if plan.in_place:
-        if _flat(g):
+        if visits_all(g):
             plan.line = g.output[0] * g.output[1] * g.output[2]
             plan.line_h = 1
             plan.lines = 1
@@ -193,24 +158,11 @@ cdef void _count_lines(const Geometry* g, Layout* plan) noexcept nogil:
     else:
         # Fewer tiles if lanes run on over the padding between rows?
         whole = (g.output[1] - 1) * plan.planes.extent[2] + g.output[2]
-        if _tiles(whole, plan.lanes) < g.output[1] * _tiles(g.output[2], plan.lanes):
+        if tile_count(whole, plan.lanes) < g.output[1] * tile_count(g.output[2], plan.lanes):
             plan.linear = True
             plan.line = whole
             plan.line_h = 1
     plan.lines = g.output[0] * plan.line_h
-
-
-cdef Py_ssize_t _tiles(Py_ssize_t line, Py_ssize_t lanes) noexcept nogil:
-    return (line + lanes - 1) // lanes
-
-
-cdef bint _flat(const Geometry* g) noexcept nogil:
-    """A 1x1 kernel that visits every input: the image is one line."""
-    cdef int i
-    for i in range(3):
-        if g.kernel[i] != 1 or g.stride[i] != 1 or g.pad[i] != 0 or g.output[i] != g.input[i]:
-            return False
-    return True
 
 
 cdef bint _readable_in_place(const Geometry* g, const View* x, const Layout* plan,
@@ -218,7 +170,7 @@ cdef bint _readable_in_place(const Geometry* g, const View* x, const Layout* pla
     """Whether this array's rows can be read as lanes."""
     if x.axis[2] != size and g.input[2] > 1:
         return False
-    if plan.line_h == 1 and plan.lines == 1 and _flat(g):
+    if plan.line_h == 1 and plan.lines == 1 and visits_all(g):
         return ((g.input[1] == 1 or x.axis[1] == g.input[2] * size)
                 and (g.input[0] == 1 or x.axis[0] == g.input[1] * g.input[2] * size))
     return True
@@ -284,38 +236,23 @@ cdef void _compute(const Geometry* g, const Layout* plan, const fc_kernels* k, c
                    const char* bias, bint relu, const Py_ssize_t* scalar_taps,
                    const Py_ssize_t* vector_taps, Py_ssize_t size, int threads) noexcept nogil:
     """All outputs of `images` images that are ready to be read."""
-    cdef Py_ssize_t channels = g.in_channels // g.groups
-    cdef Py_ssize_t tiles = _tiles(plan.line, plan.lanes) * plan.lines
-    # A block of tiles keeps its input in the second-level cache while all filters pass over it.
-    cdef Py_ssize_t block = max(BLOCK_BYTES // (channels * plan.lanes * size), 1)
-    cdef Py_ssize_t planes = images * g.groups
-    cdef Py_ssize_t wanted = 1 if threads == 1 else threads * TASKS_PER_THREAD
-    block = min(block, max(tiles * planes // wanted, 1), tiles)
-    cdef Py_ssize_t parts = (tiles + block - 1) // block
-    # Too few tiles for all threads: share the filters out as well.
-    cdef Py_ssize_t shares = 1
-    if parts * planes < wanted:
-        shares = min(plan.blocks, (wanted + parts * planes - 1) // (parts * planes))
-    cdef Py_ssize_t share = (plan.blocks + shares - 1) // shares
-    shares = (plan.blocks + share - 1) // share
-    cdef Py_ssize_t task
-    for task in prange(planes * parts * shares, num_threads=threads, schedule="dynamic"):
-        _task(g, plan, k, x, y, first, task // shares // parts, task // shares % parts * block,
-              min((task // shares % parts + 1) * block, tiles), task % shares * share,
-              min((task % shares + 1) * share, plan.blocks), weights, bias, relu, scalar_taps,
+    cdef Py_ssize_t channels = g.in_channels // g.groups, i
+    cdef Tasks tasks = share_out(
+        images * g.groups, tile_count(plan.line, plan.lanes) * plan.lines, plan.blocks,
+        channels * plan.lanes * size, threads)
+    for i in prange(tasks.count, num_threads=threads, schedule="dynamic"):
+        _task(g, plan, k, x, y, first, task_of(&tasks, i), weights, bias, relu, scalar_taps,
               vector_taps, size)
 
 
 cdef void _task(const Geometry* g, const Layout* plan, const fc_kernels* k, const View* x,
-                const View* y, Py_ssize_t first, Py_ssize_t plane, Py_ssize_t tile_from,
-                Py_ssize_t tile_to, Py_ssize_t block_from, Py_ssize_t block_to,
-                const char* weights, const char* bias, bint relu,
-                const Py_ssize_t* scalar_taps, const Py_ssize_t* vector_taps,
+                const View* y, Py_ssize_t first, Task task, const char* weights, const char* bias,
+                bint relu, const Py_ssize_t* scalar_taps, const Py_ssize_t* vector_taps,
                 Py_ssize_t size) noexcept nogil:
     """Some tiles of one image's group, for some blocks of filters."""
     cdef Py_ssize_t channels = g.in_channels // g.groups, filters = g.out_channels // g.groups
-    cdef Py_ssize_t n = plane // g.groups, group = plane % g.groups
-    cdef Py_ssize_t tiles_per_line = _tiles(plan.line, plan.lanes)
+    cdef Py_ssize_t n = task.plane // g.groups, group = task.plane % g.groups
+    cdef Py_ssize_t tiles_per_line = tile_count(plan.line, plan.lanes)
     cdef Py_ssize_t block_bytes = plan.rows * channels * g.kernel[0] * g.kernel[1] * g.kernel[2] * size
     cdef const char* input = x.data + n * x.batch + group * channels * x.channel
     cdef char* output = y.data + (first + n) * y.batch + group * filters * y.channel
@@ -333,13 +270,13 @@ cdef void _task(const Geometry* g, const Layout* plan, const fc_kernels* k, cons
     t.row_bias = NULL
     t.lane_bias = NULL
     t.relu = relu
-    for block in range(block_from, block_to):
+    for block in range(task.block_from, task.block_to):
         filter = block * plan.rows
         rows = min(plan.rows, filters - filter)
         t.scalars = weights + (group * plan.blocks + block) * block_bytes
         if bias != NULL:
             t.row_bias = bias + (group * filters + filter) * size
-        for tile in range(tile_from, tile_to):
+        for tile in range(task.tile_from, task.tile_to):
             line = tile // tiles_per_line
             lane = tile % tiles_per_line * plan.lanes
             if plan.in_place and lane + plan.lanes > plan.line:
@@ -349,7 +286,7 @@ cdef void _task(const Geometry* g, const Layout* plan, const fc_kernels* k, cons
             height = line % plan.line_h
             t.vectors = input + depth * x.axis[0] + height * x.axis[1] + lane * size
             t.lanes = min(plan.lanes, plan.line - lane)
-            direct = not plan.linear and y.axis[2] == size and (plan.lines > 1 or _row_linear(g, y, size))
+            direct = not plan.linear and y.axis[2] == size and (plan.lines > 1 or plane_is_linear(g, y))
             if direct:
                 t.out = (output + filter * y.channel + depth * y.axis[0] + height * y.axis[1]
                          + lane * size)
@@ -361,12 +298,6 @@ cdef void _task(const Geometry* g, const Layout* plan, const fc_kernels* k, cons
             if not direct:
                 _scatter(g, plan, k, y, output + filter * y.channel, temporary, rows, depth,
                          height, lane, t.lanes, size)
-
-
-cdef bint _row_linear(const Geometry* g, const View* y, Py_ssize_t size) noexcept nogil:
-    """Whether an output plane is one contiguous run."""
-    return (g.output[1] == 1 or y.axis[1] == g.output[2] * size) and (
-        g.output[0] == 1 or y.axis[0] == g.output[1] * g.output[2] * size)
 
 
 cdef void _scatter(const Geometry* g, const Layout* plan, const fc_kernels* k, const View* y,

@@ -52,7 +52,11 @@ def workspace(problem, threads):
     return padded + 2 * blocks * per_block * (problem.in_channels + problem.out_channels)
 
 
-def prepare(problem, weight):
+def compile(problem):
+    return problem
+
+
+def prepare(problem, weight, threads):
     """Conjugate spectra of the kernels, holes of dilation included: (group, filter, channel, *f)."""
     p = problem
     stuffed = np.zeros((p.groups, p.out_channels // p.groups, weight.shape[1], *p.extent), p.dtype)

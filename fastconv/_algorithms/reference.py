@@ -22,7 +22,11 @@ def workspace(problem, threads):
     return 0
 
 
-def prepare(problem, weight):
+def compile(problem):
+    return problem
+
+
+def prepare(problem, weight, threads):
     return weight
 
 

@@ -26,19 +26,20 @@ class Executable(NamedTuple):
 
     problem: object
     room: object
+    state: object  # what the room compiled the problem into
     threads: int
     reason: str  # "forced", "sole candidate" or "model"
     reserve: object  # the Executable for data that this room would spread NaN over, or None
 
     def prepare(self, weight):
         """Packed weights for `run`."""
-        return self.room.prepare(self.problem, weight)
+        return self.room.prepare(self.state, weight, self.threads)
 
     def run(self, weight, packed, inputs, outputs):
         """Compute; `packed` as prepared from `weight`, or None to pack now."""
         if packed is None and weight is not None:
-            packed = self.room.prepare(self.problem, weight)
-        self.room.run(self.problem, packed, inputs, outputs, self.threads)
+            packed = self.room.prepare(self.state, weight, self.threads)
+        self.room.run(self.state, packed, inputs, outputs, self.threads)
         # A room that mixes distant inputs spreads a NaN or an overflow: let another one redo it.
         if self.reserve is not None and not np.isfinite(outputs[0]).all():
             self.reserve.run(weight, None, inputs, outputs)
@@ -96,5 +97,5 @@ def _choose(problem, settings, prepacked):
 
 def _executable(problem, settings, room, reason, reserve):
     threads = machine_for(problem, settings.threads).threads
-    return Executable(problem, room, threads, reason, reserve)
+    return Executable(problem, room, room.compile(problem), threads, reason, reserve)
 

@@ -1,0 +1,36 @@
+from fastconv._core.geometry cimport Geometry, View
+from fastconv._kernels.table cimport fc_kernels
+
+
+# What the direct rooms know of a problem, whatever their layout.
+cdef class Direct:
+    cdef Geometry g
+    cdef const fc_kernels* k   # those of the level that was active when this was made
+    cdef Py_ssize_t size       # bytes per element
+    cdef bint last, relu
+    cdef object dtype
+    cdef Py_ssize_t filters, channels, taps  # per group; kernel positions
+
+    cdef object pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads)
+    cdef const char* bias(self, object bias) except? NULL
+
+
+cdef int dtype_code(problem) except -1
+cdef Py_ssize_t tile_count(Py_ssize_t line, Py_ssize_t lanes) noexcept nogil
+cdef double step_cycles(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t run) noexcept nogil
+cdef bint visits_all(const Geometry* g) noexcept nogil
+cdef bint plane_is_linear(const Geometry* g, const View* y) noexcept nogil
+
+
+# How the tiles of some images are shared out: tasks of a block of tiles for a share of the filters.
+cdef struct Tasks:
+    Py_ssize_t count, parts, shares, tiles, tile_block, filter_blocks, filter_share
+
+
+cdef struct Task:
+    Py_ssize_t plane, tile_from, tile_to, block_from, block_to
+
+
+cdef Tasks share_out(Py_ssize_t planes, Py_ssize_t tiles, Py_ssize_t filter_blocks,
+                     Py_ssize_t tile_bytes, int threads) noexcept nogil
+cdef Task task_of(const Tasks* tasks, Py_ssize_t index) noexcept nogil

@@ -1,0 +1,136 @@
+"""What the direct rooms share: the compiled problem, weight packing, tasks for threads."""
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport prange
+
+from fastconv._core.geometry cimport Geometry, View, canonical
+from fastconv._core.threads cimport usable
+from fastconv._kernels.table cimport kernels
+
+cnp.import_array()
+
+cdef enum:
+    # Input bytes per block of tiles that all filters run over: they stay in the second-level cache.
+    BLOCK_BYTES = 256 << 10
+    TASKS_PER_THREAD = 4
+    # Weights worth packing in parallel, in bytes.
+    PARALLEL_PACKING = 256 << 10
+
+
+def supports(problem):
+    """None, or why a problem has no tiles."""
+    if problem.dtype not in ("float32", "float64"):
+        return f"has no kernels for {problem.dtype}"
+    return None
+
+
+def product_seconds(problem, machine, double cycles):
+    """Seconds for `cycles` per image and reduction step, at two vector FMAs a cycle."""
+    steps = problem.in_channels // problem.groups * problem.taps
+    flops = problem.batch * problem.groups * steps * cycles * 4 * kernels(dtype_code(problem)).lanes
+    return flops / machine.flops
+
+
+cdef int dtype_code(problem) except -1:
+    return 1 if problem.dtype == "float64" else 0
+
+
+cdef double step_cycles(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t run) noexcept nogil:
+    """Cycles of one reduction step of a tile: two FMAs, two loads each, and the start of a run.
+
+    Fewer than eight accumulators wait for each other.
+    """
+    cdef double fma = max(rows * width, 8) / 2.0, loads = (rows + width) / 2.0
+    return max(fma, loads) + 6.0 / run
+
+
+cdef Py_ssize_t tile_count(Py_ssize_t line, Py_ssize_t lanes) noexcept nogil:
+    return (line + lanes - 1) // lanes
+
+
+cdef bint visits_all(const Geometry* g) noexcept nogil:
+    """A 1x1 kernel that visits every input once: the image is one line."""
+    cdef int i
+    for i in range(3):
+        if g.kernel[i] != 1 or g.stride[i] != 1 or g.pad[i] != 0 or g.output[i] != g.input[i]:
+            return False
+    return True
+
+
+cdef bint plane_is_linear(const Geometry* g, const View* y) noexcept nogil:
+    """Whether outputs, counted over the image, are evenly spaced in memory."""
+    return (g.output[1] == 1 or y.axis[1] == g.output[2] * y.axis[2]) and (
+        g.output[0] == 1 or y.axis[0] == g.output[1] * g.output[2] * y.axis[2])
+
+
+cdef class Direct:
+    """A problem as the direct rooms see it, for the kernels of the active level."""
+
+    def __init__(self, problem):
+        self.g = canonical(problem)
+        self.k = kernels(dtype_code(problem))
+        self.size = 8 if problem.dtype == "float64" else 4
+        self.last = problem.layout == "channels_last"
+        self.relu = problem.relu
+        self.dtype = np.dtype(problem.dtype)
+        self.filters = self.g.out_channels // self.g.groups
+        self.channels = self.g.in_channels // self.g.groups
+        self.taps = self.g.kernel[0] * self.g.kernel[1] * self.g.kernel[2]
+
+    cdef object pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads):
+        """Weights as [group][block][tap][channel][`width` filters]; the last block has zeros."""
+        cdef Py_ssize_t filter_bytes = self.channels * self.taps * self.size
+        cdef Py_ssize_t block_bytes = width * filter_bytes, total = self.g.groups * blocks, i
+        cdef Py_ssize_t per_group = self.filters
+        cdef const char* source
+        cdef char* target
+        cdef const fc_kernels* k = self.k
+        cdef Py_ssize_t channels = self.channels, taps = self.taps
+        if weight.dtype != self.dtype or not weight.flags.c_contiguous:
+            weight = np.ascontiguousarray(weight, self.dtype)
+        packed = np.empty(total * block_bytes, np.uint8)
+        source = <const char*> cnp.PyArray_DATA(weight)
+        target = <char*> cnp.PyArray_DATA(packed)
+        cdef int workers = usable(threads if total * block_bytes > PARALLEL_PACKING else 1)
+        with nogil:
+            for i in prange(total, num_threads=workers, schedule="static"):
+                k.pack(source + (i // blocks * per_group + i % blocks * width) * filter_bytes,
+                       filter_bytes, target + i * block_bytes,
+                       min(width, per_group - i % blocks * width), width, channels, taps)
+        return packed
+
+    cdef const char* bias(self, object bias) except? NULL:
+        """The data of a contiguous bias array of the right dtype; NULL for None."""
+        return NULL if bias is None else <const char*> cnp.PyArray_DATA(bias)
+
+
+cdef Tasks share_out(Py_ssize_t planes, Py_ssize_t tiles, Py_ssize_t filter_blocks,
+                     Py_ssize_t tile_bytes, int threads) noexcept nogil:
+    """Enough tasks for all threads; for one thread, as large as the cache allows."""
+    cdef Tasks t
+    cdef Py_ssize_t wanted = 1 if threads == 1 else threads * TASKS_PER_THREAD
+    t.tiles = tiles
+    t.filter_blocks = filter_blocks
+    t.tile_block = min(max(BLOCK_BYTES // max(tile_bytes, 1), 1), max(tiles * planes // wanted, 1), tiles)
+    t.parts = (tiles + t.tile_block - 1) // t.tile_block
+    t.shares = 1
+    if t.parts * planes < wanted:
+        # Too few tiles for all threads: share the filters out as well.
+        t.shares = min(filter_blocks, (wanted + t.parts * planes - 1) // (t.parts * planes))
+    t.filter_share = (filter_blocks + t.shares - 1) // t.shares
+    t.shares = (filter_blocks + t.filter_share - 1) // t.filter_share
+    t.count = planes * t.parts * t.shares
+    return t
+
+
+cdef Task task_of(const Tasks* tasks, Py_ssize_t index) noexcept nogil:
+    cdef Task t
+    cdef Py_ssize_t share = index % tasks.shares, part = index // tasks.shares % tasks.parts
+    t.plane = index // tasks.shares // tasks.parts
+    t.tile_from = part * tasks.tile_block
+    t.tile_to = min(t.tile_from + tasks.tile_block, tasks.tiles)
+    t.block_from = share * tasks.filter_share
+    t.block_to = min(t.block_from + tasks.filter_share, tasks.filter_blocks)
+    return t
