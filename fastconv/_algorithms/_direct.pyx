@@ -79,6 +79,10 @@ cdef class Direct:
         self.channels = self.g.in_channels // self.g.groups
         self.taps = self.g.kernel[0] * self.g.kernel[1] * self.g.kernel[2]
 
+    def vector_lanes(self):
+        """Elements of one vector."""
+        return self.k.lanes
+
     cdef object pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads):
         """Weights as [group][block][tap][channel][`width` filters]; the last block has zeros."""
         cdef Py_ssize_t filter_bytes = self.channels * self.taps * self.size

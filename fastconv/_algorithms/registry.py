@@ -2,6 +2,7 @@
 
 from . import (
     direct_channels,
+    direct_depthwise,
     direct_pixels,
     fft,
     im2col,
@@ -12,6 +13,7 @@ from . import (
 
 ROOMS = (
     direct_channels,
+    direct_depthwise,
     direct_pixels,
     im2col,
     fft,

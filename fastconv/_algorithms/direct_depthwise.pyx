@@ -1,0 +1,197 @@
+# Direct depthwise convolution, channels last: every lane is a channel of its own, so a tile is some
+# neighbouring pixels x one vector of channels. The input is read in place; taps that meet padding
+# are left out of the sum, row by row and for the few columns at the borders.
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport prange, threadid
+
+from fastconv._algorithms._direct import supports as _supports
+from fastconv._algorithms._direct cimport Direct, tile_count
+from fastconv._core.arena cimport Scratch, acquire, release
+from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.threads cimport usable
+from fastconv._kernels.table cimport fc_kernels, fc_tile
+
+cnp.import_array()
+
+name = "direct_depthwise"
+kinds = ("conv",)
+local = True
+
+
+def supports(problem):
+    reason = _supports(problem)
+    if reason is None and not problem.in_channels == problem.out_channels == problem.groups:
+        reason = "is for one filter per channel: groups = in_channels = out_channels"
+    if reason is None and problem.layout != "channels_last":
+        reason = "is for channels_last data"
+    if reason is None and problem.in_channels < Direct(problem).vector_lanes():
+        reason = f"needs a full vector of channels, more than {problem.in_channels}"
+    return reason
+
+
+def estimate(problem, machine, prepacked):
+    cdef Depthwise state = Depthwise(problem)
+    outputs = problem.macs / problem.taps
+    # A load and half an FMA per tap and vector; memory where there are few taps.
+    cycles = outputs / state.k.lanes * max(problem.taps * 0.6, 4.0)
+    seconds = cycles * 4 * state.k.lanes / machine.flops
+    return machine.call + max(seconds, 2 * outputs * state.size / machine.bytes_per_second)
+
+
+def workspace(problem, threads):
+    return threads * _taps_bytes(problem.taps)
+
+
+def compile(problem):
+    return Depthwise(problem)
+
+
+def prepare(Depthwise state, weight, threads):
+    """Weights as [block of channels][tap][lane]; the last block ends with the last channel."""
+    cdef Py_ssize_t lanes = state.k.lanes, size = state.size, taps = state.taps, block, first
+    weight = np.ascontiguousarray(weight, state.dtype)
+    packed = np.empty(state.blocks * taps * lanes * size, np.uint8)
+    cdef const char* source = <const char*> cnp.PyArray_DATA(weight)
+    cdef char* target = <char*> cnp.PyArray_DATA(packed)
+    for block in range(state.blocks):
+        first = _first_channel(block, lanes, state.g.in_channels)
+        state.k.pack(source + first * taps * size, taps * size,
+                     target + block * taps * lanes * size, lanes, lanes, 1, taps)
+    return packed
+
+
+def run(Depthwise state, packed, inputs, outputs, threads):
+    x, bias = inputs
+    (y,) = outputs
+    # Lanes are read as vectors: the channels of a pixel must be neighbours.
+    if x.strides[x.ndim - 1] != state.size:
+        x = np.ascontiguousarray(x)
+    if bias is not None:
+        bias = np.ascontiguousarray(bias, state.dtype)
+    target = y if y.strides[y.ndim - 1] == state.size else np.empty(y.shape, state.dtype)
+    cdef View vx = view_of(x, True), vy = view_of(target, True)
+    cdef const char* weights = <const char*> cnp.PyArray_DATA(packed)
+    cdef const char* biases = state.bias(bias)
+    cdef int workers = usable(threads)
+    cdef Py_ssize_t rows = state.g.batch * state.g.output[0] * state.g.output[1], row
+    cdef Py_ssize_t taps_bytes = _taps_bytes(state.taps)
+    cdef Scratch scratch = acquire(workers * taps_bytes)
+    try:
+        with nogil:
+            for row in prange(rows, num_threads=workers, schedule="dynamic"):
+                _row(&state.g, state.k, &vx, &vy, row, state.blocks, weights, biases, state.relu,
+                     scratch.data + threadid() * taps_bytes, state.taps, state.size)
+    finally:
+        release(scratch)
+    if target is not y:
+        y[...] = target
+
+
+cdef class Depthwise(Direct):
+    """A depthwise problem and its number of channel blocks."""
+
+    cdef Py_ssize_t blocks
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.blocks = tile_count(self.g.in_channels, self.k.lanes)
+
+
+cdef Py_ssize_t _taps_bytes(Py_ssize_t taps):
+    """Two tables of tap offsets, on pages of their own."""
+    return (2 * taps * sizeof(Py_ssize_t) + 4095) // 4096 * 4096
+
+
+cdef Py_ssize_t _first_channel(Py_ssize_t block, Py_ssize_t lanes,
+                               Py_ssize_t channels) noexcept nogil:
+    """Blocks are whole vectors: the last one starts early rather than read beyond a pixel."""
+    return min(block * lanes, channels - lanes)
+
+
+cdef void _row(const Geometry* g, const fc_kernels* k, const View* x, const View* y,
+               Py_ssize_t row, Py_ssize_t blocks, const char* weights, const char* bias,
+               bint relu, char* scratch, Py_ssize_t taps, Py_ssize_t size) noexcept nogil:
+    """One row of outputs, all channels."""
+    cdef Py_ssize_t height = row % g.output[1]
+    cdef Py_ssize_t depth = row // g.output[1] % g.output[0]
+    cdef Py_ssize_t n = row // (g.output[1] * g.output[0])
+    cdef Py_ssize_t width = g.output[2]
+    # Columns [left, right) see the whole kernel row.
+    cdef Py_ssize_t left = 0, right, column, here, block
+    cdef Py_ssize_t reach = (g.kernel[2] - 1) * g.dilation[2]
+    cdef fc_tile t
+    if g.pad[2] > 0:
+        left = min((g.pad[2] + g.stride[2] - 1) // g.stride[2], width)
+    right = g.input[2] + g.pad[2] - reach
+    right = max(min((right + g.stride[2] - 1) // g.stride[2] if right > 0 else 0, width), left)
+    t.scalar_taps = <Py_ssize_t*> scratch
+    t.vector_taps = t.scalar_taps + taps
+    t.scalar_row = g.stride[2] * x.axis[2]
+    t.out_row = y.axis[2]
+    t.lanes = k.lanes
+    t.run = 1
+    t.scalar_step = 0
+    t.vector_step = 0
+    t.row_bias = NULL
+    t.lane_bias = NULL
+    t.relu = relu
+    column = 0
+    while column < width:
+        if left <= column < right:
+            here = right - column
+        else:
+            here = 1
+        t.taps = _taps_at(g, k, x, depth, height, column, <Py_ssize_t*> t.scalar_taps,
+                          <Py_ssize_t*> t.vector_taps, size)
+        for block in range(blocks):
+            _segment(g, k, x, y, n, depth, height, column, here, block, weights, bias, &t, taps,
+                     size)
+        column += here
+
+
+cdef Py_ssize_t _taps_at(const Geometry* g, const fc_kernels* k, const View* x, Py_ssize_t depth,
+                         Py_ssize_t height, Py_ssize_t column, Py_ssize_t* pixel_taps,
+                         Py_ssize_t* lane_taps, Py_ssize_t size) noexcept nogil:
+    """Offsets, from the image's origin, of the taps that meet the input at this output."""
+    cdef Py_ssize_t count = 0, d, h, w, at_d, at_h, at_w
+    for d in range(g.kernel[0]):
+        at_d = depth * g.stride[0] + d * g.dilation[0] - g.pad[0]
+        if at_d < 0 or at_d >= g.input[0]:
+            continue
+        for h in range(g.kernel[1]):
+            at_h = height * g.stride[1] + h * g.dilation[1] - g.pad[1]
+            if at_h < 0 or at_h >= g.input[1]:
+                continue
+            for w in range(g.kernel[2]):
+                at_w = column * g.stride[2] + w * g.dilation[2] - g.pad[2]
+                if at_w < 0 or at_w >= g.input[2]:
+                    continue
+                pixel_taps[count] = at_d * x.axis[0] + at_h * x.axis[1] + at_w * x.axis[2]
+                lane_taps[count] = ((d * g.kernel[1] + h) * g.kernel[2] + w) * k.lanes * size
+                count += 1
+    return count
+
+
+cdef void _segment(const Geometry* g, const fc_kernels* k, const View* x, const View* y,
+                   Py_ssize_t n, Py_ssize_t depth, Py_ssize_t height, Py_ssize_t column,
+                   Py_ssize_t count, Py_ssize_t block, const char* weights, const char* bias,
+                   fc_tile* t, Py_ssize_t taps, Py_ssize_t size) noexcept nogil:
+    """`count` neighbouring outputs that see the same taps, one vector of channels."""
+    cdef Py_ssize_t channel = _first_channel(block, k.lanes, g.in_channels)
+    cdef Py_ssize_t tiles = (count + k.depthwise_rows - 1) // k.depthwise_rows
+    cdef Py_ssize_t pixels = (count + tiles - 1) // tiles, done = 0, here
+    cdef const char* input = x.data + n * x.batch + channel * size
+    cdef char* output = (y.data + n * y.batch + depth * y.axis[0] + height * y.axis[1]
+                         + column * y.axis[2] + channel * size)
+    t.vectors = weights + block * taps * k.lanes * size
+    if bias != NULL:
+        t.lane_bias = bias + channel * size
+    while done < count:
+        here = min(pixels, count - done)
+        t.scalars = input + done * t.scalar_row
+        t.out = output + done * y.axis[2]
+        k.depthwise[here](t)
+        done += here
