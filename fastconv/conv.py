@@ -150,14 +150,17 @@ def _conv(
     try:
         key = (
             ndim, input.shape, input.dtype, weight.shape, weight.dtype,
-            None if bias is None else (bias.shape, bias.dtype), stride, padding, dilation, groups,
-            data_format, padding_mode, flip, activation, precision, algorithm, settings, active(),
-            # 1 == 1.0 == True: equal keys, but not equally valid arguments.
-            stride.__class__, padding.__class__, dilation.__class__, groups.__class__,
-            flip.__class__,
+            None if bias is None else (bias.shape, bias.dtype),
+            # 1 == 1.0 == True: as keys these are equal, as arguments not equally valid.
+            stride if stride.__class__ is int else repr(stride),
+            padding if padding.__class__ is int else repr(padding),
+            dilation if dilation.__class__ is int else repr(dilation),
+            groups if groups.__class__ is int else repr(groups),
+            data_format, padding_mode, flip, flip.__class__, activation, precision, algorithm,
+            settings, active(),
         )  # fmt: skip
         call = _calls.get(key)
-    except (TypeError, AttributeError):  # a list of strides, or an input that is no array
+    except (TypeError, AttributeError):  # an input that is no array
         key = call = None
     if call is None:
         input, weight = np.asarray(input), np.asarray(weight)

@@ -15,6 +15,8 @@ from fastconv._kernels.table cimport fc_kernels
 cdef enum:
     # Images are packed together up to this many bytes: about what second-level caches hold.
     STEP_BYTES = 1 << 20
+    # Runs of up to this many bytes are copied by a loop: a call to the C library costs more.
+    SHORT = 64
 
 
 cdef Py_ssize_t images_per_step(Py_ssize_t batch, Py_ssize_t image) noexcept nogil:
@@ -33,11 +35,21 @@ cdef bint needs_padding(const Geometry* g) noexcept nogil:
     return False
 
 
+cdef void _zeros(char* to, Py_ssize_t count, Py_ssize_t itemsize) noexcept nogil:
+    """Few zeros, mostly: a call costs more than a loop."""
+    cdef Py_ssize_t i
+    if count * itemsize > SHORT:
+        memset(to, 0, count * itemsize)
+    else:
+        for i in range(count * itemsize // 4):
+            (<uint32_t*> to)[i] = 0
+
+
 cdef void copy_elements(const char* source, Py_ssize_t source_step, char* to, Py_ssize_t to_step,
                         Py_ssize_t count, Py_ssize_t itemsize) noexcept nogil:
     """Copy `count` elements between any strides."""
     cdef Py_ssize_t i
-    if source_step == itemsize and to_step == itemsize:
+    if source_step == itemsize and to_step == itemsize and count * itemsize > SHORT:
         memcpy(to, source, count * itemsize)
     elif itemsize == 4:
         for i in range(count):
@@ -117,8 +129,8 @@ cdef void _pack_plane_row(const Geometry* g, const Planes* p, const View* x, con
     else:
         start = stop = width
     for c in range(g.in_channels):
-        memset(target + c * p.channel, 0, start * itemsize)
-        memset(target + c * p.channel + stop * itemsize, 0, (width - stop) * itemsize)
+        _zeros(target + c * p.channel, start, itemsize)
+        _zeros(target + c * p.channel + stop * itemsize, width - stop, itemsize)
     if row == p.phases[0] * p.phases[1] * p.phases[2] * p.extent[0] * p.extent[1] - 1:
         # Lanes beyond a plane are computed and dropped: let them be ordinary numbers.
         for c in range(g.in_channels):

@@ -1,6 +1,9 @@
-# Direct depthwise convolution, channels last: every lane is a channel of its own, so a tile is some
-# neighbouring pixels x one vector of channels. The input is read in place; taps that meet padding
-# are left out of the sum, row by row and for the few columns at the borders.
+# Direct depthwise convolution: every lane is a channel of its own, so a tile is some neighbouring
+# pixels x one vector of channels. Channels-last data is read in place; taps that meet padding are
+# left out of the sum, row by row and for the few columns at the borders. Channels-first images are
+# transposed on the way in and out, which small planes repay.
+
+from math import prod
 
 import numpy as np
 
@@ -20,13 +23,16 @@ name = "direct_depthwise"
 kinds = ("conv",)
 local = True
 
+# Channels-first images up to so many bytes, input and output, are transposed.
+TRANSPOSED = 64 << 20
+
 
 def supports(problem):
     reason = _supports(problem)
     if reason is None and not problem.in_channels == problem.out_channels == problem.groups:
         reason = "is for one filter per channel: groups = in_channels = out_channels"
-    if reason is None and problem.layout != "channels_last":
-        reason = "is for channels_last data"
+    if reason is None and problem.layout == "channels_first" and _transposed(problem) > TRANSPOSED:
+        reason = f"would transpose images of {_transposed(problem)} bytes"
     if reason is None and problem.in_channels < Direct(problem).vector_lanes():
         reason = f"needs a full vector of channels, more than {problem.in_channels}"
     return reason
@@ -38,11 +44,15 @@ def estimate(problem, machine, prepacked):
     # A load and half an FMA per tap and vector; memory where there are few taps.
     cycles = outputs / state.k.lanes * max(problem.taps * 0.6, 4.0)
     seconds = cycles * 4 * state.k.lanes / machine.flops
-    return machine.call + max(seconds, 2 * outputs * state.size / machine.bytes_per_second)
+    seconds = max(seconds, 2 * outputs * state.size / machine.bytes_per_second)
+    if not state.last:
+        seconds += problem.batch * _transposed(problem) / state.size * 0.3e-9 / machine.threads
+    return machine.call + seconds
 
 
 def workspace(problem, threads):
-    return threads * _taps_bytes(problem.taps)
+    moved = _transposed(problem) if problem.layout == "channels_first" else 0
+    return threads * _taps_bytes(problem.taps) + moved
 
 
 def compile(problem):
@@ -66,28 +76,41 @@ def prepare(Depthwise state, weight, threads):
 def run(Depthwise state, packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
-    # Lanes are read as vectors: the channels of a pixel must be neighbours.
-    if x.strides[x.ndim - 1] != state.size:
-        x = np.ascontiguousarray(x)
     if bias is not None:
         bias = np.ascontiguousarray(bias, state.dtype)
-    target = y if y.strides[y.ndim - 1] == state.size else np.empty(y.shape, state.dtype)
-    cdef View vx = view_of(x, True), vy = view_of(target, True)
+    # Lanes are read as vectors, and planes transposed as matrices.
+    if not (x.flags.c_contiguous or state.last and x.strides[x.ndim - 1] == state.size):
+        x = np.ascontiguousarray(x)
+    direct = y.flags.c_contiguous or state.last and y.strides[y.ndim - 1] == state.size
+    target = y if direct else np.empty(y.shape, state.dtype)
+    cdef View vx = view_of(x, state.last), vy = view_of(target, state.last)
     cdef const char* weights = <const char*> cnp.PyArray_DATA(packed)
     cdef const char* biases = state.bias(bias)
     cdef int workers = usable(threads)
-    cdef Py_ssize_t rows = state.g.batch * state.g.output[0] * state.g.output[1], row
-    cdef Py_ssize_t taps_bytes = _taps_bytes(state.taps)
-    cdef Scratch scratch = acquire(workers * taps_bytes)
+    cdef Py_ssize_t moved = 0 if state.last else state.image(True) + state.image(False), n
+    cdef Scratch scratch = acquire(workers * _taps_bytes(state.taps) + moved)
+    cdef View image_x = vx, image_y = vy
     try:
         with nogil:
-            for row in prange(rows, num_threads=workers, schedule="dynamic"):
-                _row(&state.g, state.k, &vx, &vy, row, state.blocks, weights, biases, state.relu,
-                     scratch.data + threadid() * taps_bytes, state.taps, state.size)
+            if state.last:
+                _rows(state, &vx, &vy, state.g.batch, weights, biases, scratch.data, workers)
+            else:
+                image_x = state.lanes_view(scratch.data + workers * _taps_bytes(state.taps), True)
+                image_y = state.lanes_view(image_x.data + state.image(True), False)
+                for n in range(state.g.batch):
+                    _to_lanes(state, vx.data + n * vx.batch, vx.channel, &image_x, workers)
+                    _rows(state, &image_x, &image_y, 1, weights, biases, scratch.data, workers)
+                    _from_lanes(state, &image_y, vy.data + n * vy.batch, vy.channel, workers)
     finally:
         release(scratch)
     if target is not y:
         y[...] = target
+
+
+def _transposed(problem):
+    """Bytes of one image, input and output."""
+    size = 8 if problem.dtype == "float64" else 4
+    return problem.in_channels * (prod(problem.input) + prod(problem.output)) * size
 
 
 cdef class Depthwise(Direct):
@@ -99,8 +122,60 @@ cdef class Depthwise(Direct):
         super().__init__(problem)
         self.blocks = tile_count(self.g.in_channels, self.k.lanes)
 
+    cdef Py_ssize_t pixels(self, bint input) noexcept nogil:
+        cdef Py_ssize_t* n = &self.g.input[0] if input else &self.g.output[0]
+        return n[0] * n[1] * n[2]
 
-cdef Py_ssize_t _taps_bytes(Py_ssize_t taps):
+    cdef Py_ssize_t image(self, bint input) noexcept nogil:
+        """Bytes of one image, on whole cache lines."""
+        return (self.pixels(input) * self.g.in_channels * self.size + 63) // 64 * 64
+
+    cdef View lanes_view(self, char* data, bint input) noexcept nogil:
+        """One channels-last image at `data`."""
+        cdef View v
+        cdef Py_ssize_t* n = &self.g.input[0] if input else &self.g.output[0]
+        v.data = data
+        v.batch = 0
+        v.channel = self.size
+        v.axis[2] = self.g.in_channels * self.size
+        v.axis[1] = v.axis[2] * n[2]
+        v.axis[0] = v.axis[1] * n[1]
+        return v
+
+
+cdef void _to_lanes(Depthwise state, const char* planes, Py_ssize_t plane_bytes, const View* image,
+                    int threads) noexcept nogil:
+    """Channel planes into pixels, a vector of channels at a time."""
+    cdef Py_ssize_t lanes = state.k.lanes, pixels = state.pixels(True), block, first
+    for block in prange(state.blocks, num_threads=threads, schedule="static"):
+        first = block * lanes
+        state.k.transpose(planes + first * plane_bytes, plane_bytes,
+                          image.data + first * state.size, image.axis[2],
+                          min(lanes, state.g.in_channels - first), pixels)
+
+
+cdef void _from_lanes(Depthwise state, const View* image, char* planes, Py_ssize_t plane_bytes,
+                      int threads) noexcept nogil:
+    """Pixels back into channel planes."""
+    cdef Py_ssize_t lanes = state.k.lanes, pixels = state.pixels(False), block, first
+    for block in prange(state.blocks, num_threads=threads, schedule="static"):
+        first = block * lanes
+        state.k.transpose(image.data + first * state.size, image.axis[2],
+                          planes + first * plane_bytes, plane_bytes, pixels,
+                          min(lanes, state.g.in_channels - first))
+
+
+cdef void _rows(Depthwise state, const View* x, const View* y, Py_ssize_t images,
+                const char* weights, const char* bias, char* scratch, int threads) noexcept nogil:
+    """All rows of some channels-last images."""
+    cdef Py_ssize_t row
+    for row in prange(images * state.g.output[0] * state.g.output[1], num_threads=threads,
+                      schedule="dynamic"):
+        _row(&state.g, state.k, x, y, row, state.blocks, weights, bias, state.relu,
+             scratch + threadid() * _taps_bytes(state.taps), state.taps, state.size)
+
+
+cdef Py_ssize_t _taps_bytes(Py_ssize_t taps) noexcept nogil:
     """Two tables of tap offsets, on pages of their own."""
     return (2 * taps * sizeof(Py_ssize_t) + 4095) // 4096 * 4096
 

@@ -41,7 +41,7 @@ def as_ints(op, name, value, ndim, minimum):
 
 def as_pairs(op, padding, ndim):
     """Explicit `padding` as `ndim` pairs (before, after); only in pairs may a value be negative."""
-    if isinstance(padding, str):
+    if isinstance(padding, (str, bytes)):
         raise ValueError(
             f"{op}: padding {padding!r} is not known; names are {', '.join(NAMED_PADDINGS)}"
         )
