@@ -5,6 +5,7 @@ import numpy as np
 from . import _lowering
 from ._core import dtypes, padding as padding_modes, sizes
 from ._core.arguments import as_int, as_ints, one_of
+from ._core.arrays import Empty, native
 from ._core.outputs import prepare_out
 from ._core.problem import LAYOUTS, Problem
 from ._planner import planner
@@ -23,7 +24,7 @@ class ConvCall:
 
     __slots__ = (
         "op", "problem", "settings", "dtype", "output_shape", "_executable", "_unbatched",
-        "_materialise", "_flip", "_relu", "_lower", "_plain",
+        "_materialise", "_flip", "_lower", "_plain", "_empty",
     )  # fmt: skip
 
     def __init__(
@@ -62,13 +63,13 @@ class ConvCall:
             pads = ((0, 0),) * ndim
 
         # Half precision and complex numbers ride on their carrier; integers decide with the data.
-        native = row.family == "native"
+        has_kernels = row.family == "native"
         self.problem = Problem(
             "conv", row.carrier if row.family != "integer" else input.dtype.name, data_format,
             batch, channels, len(weight), groups, spatial, kernel, stride, dilation,
             tuple(before for before, _ in pads), tuple(after for _, after in pads), output,
             bias=bias is not None, relu=activation == "relu",
-            precision=settings.precision if native and row.carrier == "float32" else "highest",
+            precision=settings.precision if has_kernels and row.carrier == "float32" else "highest",
         )  # fmt: skip
         self.settings = settings
         self.dtype = input.dtype.newbyteorder("=")
@@ -77,10 +78,10 @@ class ConvCall:
         self._unbatched = input.ndim == ndim + 1
         self.output_shape = shape[1:] if self._unbatched else shape
         self._flip = (Ellipsis, *(slice(None, None, -1),) * ndim) if flip else None
-        self._relu = activation == "relu"
+        self._empty = Empty(self.output_shape, self.dtype)
         # The reference room takes every dtype as it is.
         self._lower = None
-        if not native and settings.algorithm != "reference":
+        if not has_kernels and settings.algorithm != "reference":
             self._lower = {
                 "half": _lowering.half,
                 "integer": _lowering.integer,
@@ -101,10 +102,9 @@ class ConvCall:
         return self._executable.prepare(weight if self._flip is None else weight[self._flip])
 
     def __call__(self, input, weight, bias, out, packed=None):
-        if not (input.dtype.isnative and input.flags.aligned):
-            input = dtypes.native(input)
+        input = native(input)
         if out is None:
-            result = target = np.empty(self.output_shape, self.dtype)
+            result = target = self._empty()
         else:
             inputs = (input, weight) if bias is None else (input, weight, bias)
             result, target = prepare_out(self.op, out, self.output_shape, self.dtype, inputs)

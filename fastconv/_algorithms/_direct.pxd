@@ -9,9 +9,12 @@ cdef class Direct:
     cdef Py_ssize_t size       # bytes per element
     cdef bint last, relu
     cdef object dtype
+    cdef int type_number
     cdef Py_ssize_t filters, channels, taps  # per group; kernel positions
 
     cdef object pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads)
+    cdef void pack_block(self, const char* source, char* target, Py_ssize_t i, Py_ssize_t width,
+                         Py_ssize_t blocks) noexcept nogil
     cdef const char* bias(self, object bias) except? NULL
 
 

@@ -75,6 +75,7 @@ cdef class Direct:
         self.last = problem.layout == "channels_last"
         self.relu = problem.relu
         self.dtype = np.dtype(problem.dtype)
+        self.type_number = self.dtype.num
         self.filters = self.g.out_channels // self.g.groups
         self.channels = self.g.in_channels // self.g.groups
         self.taps = self.g.kernel[0] * self.g.kernel[1] * self.g.kernel[2]
@@ -85,25 +86,31 @@ cdef class Direct:
 
     cdef object pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads):
         """Weights as [group][block][tap][channel][`width` filters]; the last block has zeros."""
-        cdef Py_ssize_t filter_bytes = self.channels * self.taps * self.size
-        cdef Py_ssize_t block_bytes = width * filter_bytes, total = self.g.groups * blocks, i
-        cdef Py_ssize_t per_group = self.filters
+        cdef Py_ssize_t total = self.g.groups * blocks, i
+        cdef cnp.npy_intp length = total * width * self.channels * self.taps * self.size
         cdef const char* source
         cdef char* target
-        cdef const fc_kernels* k = self.k
-        cdef Py_ssize_t channels = self.channels, taps = self.taps
-        if weight.dtype != self.dtype or not weight.flags.c_contiguous:
+        if not cnp.PyArray_ISCARRAY_RO(weight) or cnp.PyArray_TYPE(weight) != self.type_number:
             weight = np.ascontiguousarray(weight, self.dtype)
-        packed = np.empty(total * block_bytes, np.uint8)
+        packed = cnp.PyArray_EMPTY(1, &length, cnp.NPY_UINT8, 0)
         source = <const char*> cnp.PyArray_DATA(weight)
         target = <char*> cnp.PyArray_DATA(packed)
-        cdef int workers = usable(threads if total * block_bytes > PARALLEL_PACKING else 1)
-        with nogil:
-            for i in prange(total, num_threads=workers, schedule="static"):
-                k.pack(source + (i // blocks * per_group + i % blocks * width) * filter_bytes,
-                       filter_bytes, target + i * block_bytes,
-                       min(width, per_group - i % blocks * width), width, channels, taps)
+        cdef int workers = usable(threads if length > PARALLEL_PACKING else 1)
+        if workers == 1:
+            for i in range(total):
+                self.pack_block(source, target, i, width, blocks)
+        else:
+            for i in prange(total, num_threads=workers, schedule="static", nogil=True):
+                self.pack_block(source, target, i, width, blocks)
         return packed
+
+    cdef void pack_block(self, const char* source, char* target, Py_ssize_t i, Py_ssize_t width,
+                         Py_ssize_t blocks) noexcept nogil:
+        cdef Py_ssize_t filter_bytes = self.channels * self.taps * self.size
+        cdef Py_ssize_t first = i % blocks * width
+        self.k.pack(source + (i // blocks * self.filters + first) * filter_bytes, filter_bytes,
+                    target + i * width * filter_bytes, min(width, self.filters - first), width,
+                    self.channels, self.taps)
 
     cdef const char* bias(self, object bias) except? NULL:
         """The data of a contiguous bias array of the right dtype; NULL for None."""

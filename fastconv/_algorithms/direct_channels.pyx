@@ -233,6 +233,11 @@ cdef void _compute(const Geometry* g, const Layout* plan, const fc_kernels* k, c
     cdef Py_ssize_t channels = g.in_channels // g.groups, i
     cdef Tasks tasks = share_out(images * g.groups, plan.tiles * plan.lines, plan.blocks,
                                  channels * plan.pixels * size, threads)
+    if threads == 1:  # a parallel region costs more than a small problem
+        for i in range(tasks.count):
+            _task(g, plan, k, x, y, first, task_of(&tasks, i), weights, bias, relu, pixel_taps,
+                  lane_taps, gathered, size)
+        return
     for i in prange(tasks.count, num_threads=threads, schedule="dynamic"):
         _task(g, plan, k, x, y, first, task_of(&tasks, i), weights, bias, relu, pixel_taps,
               lane_taps, gathered + threadid() * _gathered_bytes(plan, size), size)

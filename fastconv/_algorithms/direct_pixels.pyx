@@ -240,6 +240,11 @@ cdef void _compute(const Geometry* g, const Layout* plan, const fc_kernels* k, c
     cdef Tasks tasks = share_out(
         images * g.groups, tile_count(plan.line, plan.lanes) * plan.lines, plan.blocks,
         channels * plan.lanes * size, threads)
+    if threads == 1:  # a parallel region costs more than a small problem
+        for i in range(tasks.count):
+            _task(g, plan, k, x, y, first, task_of(&tasks, i), weights, bias, relu, scalar_taps,
+                  vector_taps, size)
+        return
     for i in prange(tasks.count, num_threads=threads, schedule="dynamic"):
         _task(g, plan, k, x, y, first, task_of(&tasks, i), weights, bias, relu, scalar_taps,
               vector_taps, size)

@@ -45,13 +45,6 @@ def row_of(op, dtype, *, name="input"):
     return row
 
 
-def native(array):
-    """`array` in native byte order and aligned memory, copied only if it is not."""
-    if array.dtype.isnative and array.flags.aligned:
-        return array
-    return np.array(array, dtype=array.dtype.newbyteorder("="))
-
-
 def lowest(dtype):
     """The identity of max over `dtype`: minus infinity, or the smallest integer."""
     if dtype.kind in "iu":
