@@ -1,4 +1,48 @@
 """fastconv: convolution and pooling for NumPy arrays on the CPU."""
 
+from . import filters, shapes
 from .config import config, get_config, set_config
 from .conv import conv1d, conv2d, conv3d
+from .linear_maps import as_matrix, col2im, im2col
+from .locally_connected import locally_connected1d, locally_connected2d, locally_connected3d
+from .planning import plan
+from .pool import (
+    ArgmaxCache,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    global_avg_pool,
+    global_max_pool,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArgmaxCache",
+    "as_matrix",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "col2im",
+    "config",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "filters",
+    "get_config",
+    "global_avg_pool",
+    "global_max_pool",
+    "im2col",
+    "locally_connected1d",
+    "locally_connected2d",
+    "locally_connected3d",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "plan",
+    "set_config",
+    "shapes",
+]

@@ -1,11 +1,14 @@
 """Convolution as linear algebra: patches as columns (im2col, col2im), kernels as sparse matrices."""
 
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
+from ._core import integers
 from ._core.arguments import as_ints
-from ._core.dtypes import native, row_of
+from ._core.arrays import native
+from ._core.dtypes import row_of
 from ._core.sizes import check_total, conv_output, resolve_padding
 from .shapes import as_shape, check_groups, kernel_axes
 
@@ -71,13 +74,14 @@ def im2col(input, kernel_size, dilation=1, padding=0, stride=1):
             f"without a batch, for kernel_size {kernel_size!r}"
         )
     lead, sizes = input.shape[:-ndim], input.shape[-ndim:]
-    kernel, output, axes = _windows(op, sizes, kernel_size, dilation, padding, stride)
-    check_total(op, "the result", (*lead, *kernel, *output), input.itemsize)
-    columns = np.zeros((*lead, *kernel, *output), input.dtype)
-    for tap, window, image in _taps(axes):
+    windows = _windows(op, sizes, kernel_size, dilation, padding, stride)
+    shape = (*lead, *windows.kernel, *windows.output)
+    check_total(op, "the result", shape, input.itemsize)
+    columns = np.zeros(shape, input.dtype)
+    for tap, window, image in _taps(windows):
         columns[(..., *tap, *window)] = input[(..., *image)]
-    batch, channels = lead[:-1], lead[-1]
-    return columns.reshape(*batch, channels * prod(kernel), prod(output))
+    *batch, channels = lead
+    return columns.reshape(*batch, channels * prod(windows.kernel), prod(windows.output))
 
 
 def col2im(cols, output_size, kernel_size, dilation=1, padding=0, stride=1):
@@ -130,22 +134,30 @@ def col2im(cols, output_size, kernel_size, dilation=1, padding=0, stride=1):
     sizes = as_shape(op, "output_size", _per_axis(output_size))
     if not 1 <= len(sizes) <= 3:
         raise ValueError(f"{op}: output_size must have 1, 2 or 3 entries, got {output_size!r}")
-    kernel, output, axes = _windows(op, sizes, kernel_size, dilation, padding, stride)
+    windows = _windows(op, sizes, kernel_size, dilation, padding, stride)
     rows, count = cols.shape[-2:]
-    channels, rest = divmod(rows, prod(kernel))
-    if rest or count != prod(output):
+    taps, places = prod(windows.kernel), prod(windows.output)
+    channels, rest = divmod(rows, taps)
+    if rest or count != places:
         raise ValueError(
             f"{op}: cols of shape {cols.shape} do not belong to output_size {sizes} with "
-            f"kernel_size {kernel}: the rows must be a multiple of {prod(kernel)} and the columns "
-            f"{prod(output)}, for outputs of {output}"
+            f"kernel_size {windows.kernel}: the rows must be a multiple of {taps} and the columns "
+            f"{places}, for outputs of {windows.output}"
         )
     lead = (*cols.shape[:-2], channels)
     check_total(op, "the result", (*lead, *sizes), cols.itemsize)
-    columns = cols.reshape(*lead, *kernel, *output)
-    total = np.zeros((*lead, *sizes), accumulator(largest(cols) * prod(kernel), cols.dtype))
-    for tap, window, image in _taps(axes):
-        total[(..., *image)] += columns[(..., *tap, *window)]
-    return narrow(op, total, cols.dtype)
+    columns = cols.reshape(*lead, *windows.kernel, *windows.output)
+    total = np.zeros((*lead, *sizes), _sum_dtype(cols, taps))
+    for tap, window, image in _taps(windows):
+        total[(..., *image)] += columns[(..., *tap, *window)].astype(total.dtype, copy=False)
+    if total.dtype == cols.dtype:
+        return total
+    result = np.empty(total.shape, cols.dtype)
+    if cols.dtype.kind in "iu":
+        integers.store(total, result)
+    else:
+        result[...] = total
+    return result
 
 
 def as_matrix(weight, input_shape, stride=1, padding=0, dilation=1, groups=1):
@@ -202,19 +214,23 @@ def as_matrix(weight, input_shape, stride=1, padding=0, dilation=1, groups=1):
     channels, *sizes = shape
     out_channels, per_group = weight.shape[:2]
     groups = check_groups(op, groups, shape, channels, weight.shape)
-    kernel, output, axes = _windows(op, sizes, weight.shape[2:], dilation, padding, stride)
-    rows, columns = out_channels * prod(output), channels * prod(sizes)
-    stored = out_channels * per_group * prod(sum(w.stop - w.start for w, _ in axis) for axis in axes)
-    check_total(op, "the matrix", (max(stored, rows),), weight.itemsize + 8)
+    windows = _windows(op, sizes, weight.shape[2:], dilation, padding, stride)
+    check_total(op, "the matrix", (out_channels, *windows.output), weight.itemsize + 8)
+    reaches = [_reaches(windows, axis) for axis in range(ndim)]
+    rows, columns = out_channels * prod(windows.output), channels * prod(sizes)
+    pairs = prod(sum(w.stop - w.start for w, _ in reach) for reach in reaches)
+    stored = out_channels * per_group * pairs
+    check_total(op, "the matrix", (stored,), weight.itemsize + 8)
     index = np.int32 if max(stored, rows, columns) < 2**31 else np.int64
 
     # The pattern is the same for every output channel but for the first channel of its group.
-    inside, position = _pattern(axes, kernel, output, sizes, index)
+    inside, position = _pattern(windows, reaches, index)
     channel_offset = np.arange(per_group, dtype=index)[:, None] * prod(sizes)
-    where = np.broadcast_to(inside[:, None], (len(inside), per_group, prod(kernel)))
+    shape = (len(inside), per_group, prod(windows.kernel))
+    where = np.broadcast_to(inside[:, None], shape)
     in_group = (position[:, None] + channel_offset)[where]
-    taps = np.broadcast_to(np.arange(per_group * prod(kernel)).reshape(where.shape[1:]), where.shape)
-    data = weight.reshape(out_channels, -1)[:, taps[where]]
+    taps = np.arange(prod(shape[1:]), dtype=index).reshape(shape[1:])
+    data = weight.reshape(out_channels, taps.size)[:, np.broadcast_to(taps, shape)[where]]
     group = np.arange(out_channels, dtype=index) // max(out_channels // groups, 1)
     indices = in_group + group[:, None] * (per_group * prod(sizes))
     per_row = np.tile(inside.sum(1) * per_group, out_channels)
@@ -227,16 +243,16 @@ def as_matrix(weight, input_shape, stride=1, padding=0, dilation=1, groups=1):
     return matrix
 
 
-def _pattern(axes, kernel, output, sizes, index):
+def _pattern(windows, reaches, index):
     """Which (output, tap) pairs meet the input, and where: two matrices, one row per output."""
     inside = np.ones((1, 1), bool)
     position = np.zeros((1, 1), index)
-    for axis, taps, outputs, size in zip(axes, kernel, output, sizes):
+    for reach, size, taps, outputs in zip(reaches, windows.sizes, windows.kernel, windows.output):
         hit = np.zeros((outputs, taps), bool)
         at = np.zeros((outputs, taps), index)
-        for tap, (window, image) in enumerate(axis):
+        for tap, (window, image) in enumerate(reach):
             hit[window, tap] = True
-            at[window, tap] = np.arange(size, dtype=index)[image]
+            at[window, tap] = np.arange(image.start, image.stop, image.step, dtype=index)
         # Append the axis to both sides of the pattern, as in a Kronecker product.
         merged = len(inside) * outputs, inside.shape[1] * taps
         inside = (inside[:, None, :, None] & hit[:, None]).reshape(merged)
@@ -244,71 +260,60 @@ def _pattern(axes, kernel, output, sizes, index):
     return inside, position
 
 
+class _Windows(NamedTuple):
+    """Where the windows of a convolution lie, one int per axis throughout."""
+
+    sizes: tuple
+    kernel: tuple
+    output: tuple
+    stride: tuple
+    dilation: tuple
+    before: tuple  # padding before the input; negative where it is cropped
+
+
 def _windows(op, sizes, kernel_size, dilation, padding, stride):
-    """(kernel, output sizes, what every tap reads on every axis), from the user's arguments."""
     ndim = len(sizes)
     kernel = as_ints(op, "kernel_size", kernel_size, ndim, 1)
     dilation = as_ints(op, "dilation", dilation, ndim, 1)
     stride = as_ints(op, "stride", stride, ndim, 1)
     pads = resolve_padding(op, padding, sizes, kernel, stride, dilation)
     output = conv_output(op, sizes, kernel, stride, dilation, pads)
-    # Bounds the loops over taps, too: no array could hold more.
-    check_total(op, "one channel", (*kernel, *output), 1)
-    axes = [
-        [
-            _reach(size, outputs, stride[i], tap * dilation[i] - pads[i][0])
-            for tap in range(kernel[i])
-        ]
-        for i, (size, outputs) in enumerate(zip(sizes, output))
-    ]
-    return kernel, output, axes
+    before = tuple(before for before, _ in pads)
+    return _Windows(tuple(sizes), kernel, output, stride, dilation, before)
 
 
-def _reach(size, outputs, stride, shift):
-    """Along one axis: the outputs for which a tap lies on the input, and the elements it meets.
+def _reaches(windows, axis):
+    """For every tap along an axis: the outputs that meet the input there, and what they meet.
 
-    Output ``o`` meets element ``o * stride + shift``.
+    Output ``o`` meets element ``o * stride + shift``; both come as slices, empty in the padding.
     """
-    start = max(-(shift // stride), 0)
-    stop = max(min((size - 1 - shift) // stride + 1, outputs), start)
-    first = start * stride + shift
-    last = (stop - 1) * stride + shift
-    return slice(start, stop), slice(first, last + 1, stride) if stop > start else slice(0, 0)
+    size, stride, outputs = windows.sizes[axis], windows.stride[axis], windows.output[axis]
+    reaches = []
+    for tap in range(windows.kernel[axis]):
+        shift = tap * windows.dilation[axis] - windows.before[axis]
+        start = max(-(shift // stride), 0)
+        stop = max(min((size - 1 - shift) // stride + 1, outputs), start)
+        first = start * stride + shift
+        image = slice(first, first + (stop - start - 1) * stride + 1, stride)
+        reaches.append((slice(start, stop), image if stop > start else slice(0, 0, 1)))
+    return reaches
 
 
-def _taps(axes):
+def _taps(windows):
     """For every tap that meets the input: its index, the outputs that do, what they read."""
-    for tap in np.ndindex(*map(len, axes)):
-        reach = [axis[t] for axis, t in zip(axes, tap)]
+    reaches = [_reaches(windows, axis) for axis in range(len(windows.sizes))]
+    for tap in np.ndindex(*windows.kernel):
+        reach = [axis[t] for axis, t in zip(reaches, tap)]
         if all(window.stop > window.start for window, _ in reach):
             yield tap, [window for window, _ in reach], [image for _, image in reach]
 
 
+def _sum_dtype(array, terms):
+    """The dtype that holds any sum of `terms` elements of `array`."""
+    if array.dtype.kind in "iu":
+        return integers.accumulator(integers.bound(array, np.ones((1, terms))))
+    return np.float32 if array.dtype.itemsize == 2 else array.dtype
+
+
 def _per_axis(value):
     return value if hasattr(value, "__iter__") else (value,)
-
-
-def largest(array):
-    """The largest magnitude in an array of integers, as a Python int; 0 for any other dtype."""
-    if array.dtype.kind not in "iu" or not array.size:
-        return 0
-    return max(abs(int(array.max())), abs(int(array.min())))
-
-
-def accumulator(bound, dtype):
-    """A dtype that sums in `dtype` fit without overflow; `bound` is what integers stay below."""
-    if dtype.kind in "iu":
-        return np.dtype(np.int64 if bound < 2**63 else object)
-    return np.dtype(np.float32) if dtype.itemsize == 2 else dtype
-
-
-def narrow(op, total, dtype):
-    """Sums of `accumulator` in their own `dtype`; integers that do not fit are refused."""
-    if dtype.kind in "iu" and total.size:
-        low, high, limits = total.min(), total.max(), np.iinfo(dtype)
-        if low < limits.min or high > limits.max:
-            raise OverflowError(
-                f"{op}: the result does not fit {dtype}: it spans {low} to {high}; "
-                "convert the arguments to a wider dtype"
-            )
-    return total.astype(dtype, copy=False)

@@ -76,7 +76,7 @@ def pool_output_shape(
     Parameters
     ----------
     input_shape : tuple of int
-        ``(N, C, *spatial)`` or unbatched ``(C, *spatial)``; for channels-last with C at the end.
+        As in `conv_output_shape`.
     kernel_size : int or tuple of int
         A tuple gives the number of spatial axes; with an int the input is taken as batched.
     stride : int or tuple of int, optional
@@ -111,7 +111,10 @@ def pool_output_shape(
     stride = kernel if stride is None else as_ints(op, "stride", stride, ndim, 1)
     dilation = as_ints(op, "dilation", dilation, ndim, 1)
     pads = resolve_padding(op, padding, sizes, kernel, stride, dilation)
-    output = pool_output(op, sizes, kernel, stride, dilation, pads, ceil_mode)
+    # A crop at the end shortens the input, and with it what a last, partial window may cover.
+    kept = [size + min(after, 0) for size, (_, after) in zip(sizes, pads)]
+    grown = [(before, max(after, 0)) for before, after in pads]
+    output = pool_output(op, kept, kernel, stride, dilation, grown, ceil_mode)
     return join_shape(batch, channels, output, data_format)
 
 
@@ -127,7 +130,7 @@ def conv_transpose_output_shape(
     Parameters
     ----------
     input_shape : tuple of int
-        ``(N, C, *spatial)`` or unbatched ``(C, *spatial)``; for channels-last with C at the end.
+        As in `conv_output_shape`.
     weight_shape : tuple of int
         ``(C, out_channels // groups, *kernel)``, in both data formats.
     stride, padding, output_padding, groups, dilation, data_format
@@ -272,7 +275,7 @@ def receptive_field(layers):
 
 
 def parameter_count(weight_shape, bias=True):
-    """How many numbers a layer learns: its weights, and one bias per output channel.
+    """How many numbers a layer learns, as an int: its weights, and one bias per output channel.
 
     Parameters
     ----------
@@ -280,10 +283,6 @@ def parameter_count(weight_shape, bias=True):
         ``(out_channels, in_channels // groups, *kernel)``.
     bias : bool
         Whether there is a bias.
-
-    Returns
-    -------
-    int
 
     Examples
     --------
@@ -299,19 +298,10 @@ def flops(
     input_shape, weight_shape, stride=1, padding=0, dilation=1, groups=1,
     *, data_format="channels_first",
 ):  # fmt: skip
-    """Floating-point operations of a convolution by the direct sum.
+    """Floating-point operations of a convolution by the direct sum, as an int.
 
     Every multiply-add counts as two operations, also where it meets padding; the bias is not
-    counted. Parameters are those of `conv_output_shape`.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `conv_output_shape`.
+    counted. Parameters and errors are those of `conv_output_shape`.
 
     Examples
     --------

@@ -11,7 +11,8 @@ from fastconv._algorithms import registry
 
 CONV = {1: fastconv.conv1d, 2: fastconv.conv2d, 3: fastconv.conv3d}
 RNG = np.random.default_rng(7)
-ROOMS = [room.name for room in registry.rooms_for("conv")]
+# Rooms for any problem; the depthwise one has tests of its own below.
+ROOMS = [r.name for r in registry.rooms_for("conv") if r.name != "direct_depthwise"]
 LAYOUTS = ("channels_first", "channels_last")
 
 
@@ -326,3 +327,38 @@ def test_kernel_larger_than_the_input_and_padding_larger_than_both():
     for room in ROOMS:
         y = fastconv.conv2d(x, w, padding=(11, 12), algorithm=room)
         np.testing.assert_allclose(y, expected, atol=1e-3 if room == "fft" else 0)
+
+
+# --- depthwise -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("channels", [16, 17, 40, 96])
+@pytest.mark.parametrize("options", [
+    dict(), dict(padding=1), dict(padding=((2, 0), (0, 3)), stride=(2, 1)),
+    dict(padding=4, dilation=3), dict(stride=3, padding="same"), dict(padding=((-1, 2), (2, -1))),
+    dict(padding=(9, 11)),
+])  # fmt: skip
+def test_depthwise_of_every_geometry(layout, channels, options):
+    x, w, b = integers(2, channels, 9, 14), integers(channels, 1, 3, 3), integers(channels)
+    expected = fastconv.conv2d(x, w, b, groups=channels, algorithm="reference", **options)
+    shapes = [x, np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2]]
+    for array in shapes:
+        target = expected
+        if layout == "channels_last":
+            array, target = np.moveaxis(array, 1, -1), np.moveaxis(expected, 1, -1)
+        for out in (None, np.full(target.shape, np.nan, np.float32, order="F")):
+            y = fastconv.conv2d(
+                array, w, b, groups=channels, data_format=layout, algorithm="direct_depthwise",
+                activation="relu", out=out, **options,
+            )  # fmt: skip
+            assert np.array_equal(y, np.maximum(target, 0))
+
+
+def test_the_depthwise_room_says_what_it_refuses():
+    with pytest.raises(ValueError, match="one filter per channel"):
+        fastconv.conv2d(integers(1, 32, 9, 9), integers(4, 32, 3, 3), algorithm="direct_depthwise")
+    with pytest.raises(ValueError, match="full vector of channels, more than 3"):
+        fastconv.conv2d(
+            integers(1, 3, 9, 9), integers(3, 1, 3, 3), groups=3, algorithm="direct_depthwise"
+        )

@@ -8,6 +8,7 @@ import fastconv
 from fastconv._algorithms import registry
 from fastconv._kernels import isa
 from fastconv._planner import planner
+from fastconv.config import current
 
 CASES = [
     pytest.param(name, index, id=problems.label(record))
@@ -15,6 +16,8 @@ CASES = [
     for index, record in enumerate(problems.records(name))
 ]
 ROOMS = [room for room in registry.rooms_for("conv") if room.local]
+# A room for some problems only; the others refuse nothing here.
+CHOOSY = ("direct_depthwise",)
 
 
 def runs(case, dtype):
@@ -30,7 +33,11 @@ def runs(case, dtype):
                 for threads in (1, 2, 3) if room.name != "reference" else (1,):
                     with isa.use(level), fastconv.config(threads=threads, algorithm=room.name):
                         out = np.full(expected.shape, np.nan, dtype)
-                        case.function(x, w, b, data_format=layout, out=out, **case.options)
+                        try:
+                            case.function(x, w, b, data_format=layout, out=out, **case.options)
+                        except ValueError as refusal:
+                            assert room.name in CHOOSY and "no algorithm for" in str(refusal)
+                            continue
                     where = f"{room.name} at {level}, {layout}, {threads} threads"
                     yield where, out, expected
 
@@ -74,19 +81,39 @@ def test_the_planner_s_own_choice_is_exact_for_integers(name, index):
     assert np.array_equal(y, case.expected)
 
 
-def test_a_forced_room_is_the_room_that_runs(monkeypatch):
+def test_a_forced_room_is_the_room_that_runs():
     ran = []
-    for room in registry.rooms_for("conv"):
-        if room.name == "fft" or not hasattr(room, "__file__"):
-            continue
-        original = room.run
-        monkeypatch.setattr(
-            room, "run", lambda *a, original=original, name=room.name: (ran.append(name), original(*a))
+    x, w = np.ones((1, 32, 9, 9), np.float32), np.ones((32, 1, 3, 3), np.float32)
+    rooms = registry.rooms_for("conv")
+    for room in rooms:
+        choice = planner.choose(
+            fastconv.plan(fastconv.conv2d, x.shape, w, groups=32, algorithm=room.name).problem,
+            current()._replace(algorithm=room.name),
         )
-    x, w = np.ones((1, 4, 9, 9), np.float32), np.ones((4, 4, 3, 3), np.float32)
-    planner._choices.clear()
-    for room in registry.rooms_for("conv"):
-        ran.clear()
-        y = fastconv.conv2d(x, w, algorithm=room.name)
-        assert np.allclose(y, 36)
-        assert ran == ([room.name] if room.name != "fft" else [])
+        ran.append(choice.room.name)
+        assert choice.reason == "forced"
+        assert np.allclose(fastconv.conv2d(x, w, groups=32, algorithm=room.name), 9)
+    assert ran == [room.name for room in rooms]
+
+
+def test_a_family_name_chooses_among_its_rooms():
+    x, w = (1, 3, 64, 64), np.ones((8, 3, 3, 3), np.float32)
+    plan = fastconv.plan(fastconv.conv2d, x, w, algorithm="direct")
+    assert plan.algorithm.startswith("direct_")
+
+
+def test_a_choosy_room_runs_every_depthwise_problem_with_enough_channels():
+    lanes = isa.lanes(0)
+    ran = 0
+    for name, index in (case.values for case in CASES):
+        record = problems.records(name)[index]
+        if not record["G"] == record["C"] == record["K"] or record["C"] < lanes:
+            continue
+        case = problems.Conv(record)
+        x, w, b = case.floats(np.float32, True)
+        y = case.function(
+            x, w, b, data_format="channels_last", algorithm="direct_depthwise", **case.options
+        )
+        assert np.array_equal(y, np.moveaxis(case.expected, 1, -1))
+        ran += 1
+    assert ran > 20

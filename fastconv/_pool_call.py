@@ -1,0 +1,193 @@
+"""A parsed pooling: everything about a call that does not depend on the data."""
+
+from math import prod
+
+import numpy as np
+
+from ._algorithms import _winners
+from ._core import dtypes, sizes
+from ._core.arrays import native
+from ._core.arguments import LARGEST, as_int, as_ints, one_of
+from ._core.outputs import prepare_out
+from ._core.problem import LAYOUTS, Problem
+from ._planner import planner
+
+
+class ArgmaxCache:
+    """Where the maxima of a max pooling are, in one to four bytes per output.
+
+    Holds the number of the winning tap in each window, and the geometry that turns it into a
+    position. Made by ``max_pool2d(..., return_cache=True)`` and its siblings.
+
+    Attributes
+    ----------
+    codes : ndarray of uint8, uint16 or uint32, read-only, shape of the output
+        Row-major numbers of the winning taps; 0, a tap outside, for windows without any element.
+    problem : Problem
+        What was pooled.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastconv.pool import max_pool1d
+    >>> y, cache = max_pool1d(np.array([[1.0, 5.0, 2.0, 4.0]]), 2, return_cache=True)
+    >>> cache.nbytes, cache.indices()
+    (2, array([[1, 3]]))
+    """
+
+    __slots__ = ("codes", "problem", "_threads")
+
+    def __init__(self, problem, codes, threads):
+        codes.flags.writeable = False
+        self.codes = codes
+        self.problem = problem
+        self._threads = threads
+
+    @property
+    def shape(self):
+        """Shape of the pooled output."""
+        return self.codes.shape
+
+    @property
+    def nbytes(self):
+        """Bytes of memory held."""
+        return self.codes.nbytes
+
+    def indices(self):
+        """Positions in the flat plane of the same image and channel, as int64; -1 for none."""
+        batched = self.codes.reshape(self.problem.output_shape)
+        return _winners.indices(self.problem, batched, self._threads).reshape(self.shape)
+
+    def __repr__(self):
+        return f"ArgmaxCache({self.problem}; shape {self.shape}, {self.nbytes} bytes)"
+
+
+class PoolCall:
+    """Arguments checked against each other, the `problem` they pose, and the way it is computed.
+
+    Calling it with an array of the shape and dtype it was made for computes; no further check is
+    needed but that of `out`.
+    """
+
+    __slots__ = ("op", "problem", "dtype", "output_shape", "_executable", "_family", "_unbatched")
+
+    def __init__(
+        self, op, kind, ndim, x, kernel_size, stride, padding, dilation, ceil_mode,
+        count_include_pad, divisor_override, data_format, settings,
+    ):  # fmt: skip
+        self.op = op
+        one_of(op, "data_format", data_format, LAYOUTS)
+        for name, flag in (("ceil_mode", ceil_mode), ("count_include_pad", count_include_pad)):
+            if not isinstance(flag, (bool, np.bool_)):
+                raise TypeError(f"{op}: {name} must be True or False, got {flag!r}")
+        row = dtypes.row_of(op, x.dtype)
+        _check_kind(op, kind, row, x)
+        batch, channels, spatial = _split_input(op, ndim, x, data_format == "channels_last")
+        kernel = as_ints(op, "kernel_size", kernel_size, ndim, 1)
+        stride = kernel if stride is None else as_ints(op, "stride", stride, ndim, 1)
+        dilation = as_ints(op, "dilation", dilation, ndim, 1)
+        pads = sizes.resolve_padding(op, padding, spatial, kernel, stride, dilation)
+        _check_range(op, x, spatial, kernel, dilation, pads)
+        # Cropping the end shortens the input, and with it what a last window may hang over.
+        kept = tuple(n + min(after, 0) for n, (_, after) in zip(spatial, pads))
+        grown = tuple((before, max(after, 0)) for before, after in pads)
+        output = sizes.pool_output(op, kept, kernel, stride, dilation, grown, bool(ceil_mode))
+        self.problem = Problem(
+            kind, x.dtype.name if row.family == "integer" else row.carrier, data_format,
+            batch, channels, channels, channels, spatial, kernel, stride, dilation,
+            tuple(before for before, _ in pads), tuple(after for _, after in pads), output,
+            count_include_pad=bool(count_include_pad), divisor=_divisor(op, divisor_override),
+        )  # fmt: skip
+        self.dtype = x.dtype.newbyteorder("=")
+        shape = self.problem.output_shape
+        sizes.check_total(op, "the result", shape, self.dtype.itemsize)
+        self._family = row.family
+        self._unbatched = x.ndim == ndim + 1
+        self.output_shape = shape[1:] if self._unbatched else shape
+        self._executable = planner.choose(self.problem, settings)
+
+    def __call__(self, x, out):
+        """The pooled output."""
+        return self._run(x, out, None)
+
+    def with_winners(self, x, out):
+        """The pooled output, and the `ArgmaxCache` that says where it comes from."""
+        taps = self.problem.taps
+        if taps > 2**32:
+            raise ValueError(
+                f"{self.op}: a window {self.problem.kernel} of {taps} elements is too large for "
+                "indices; at most 2**32 can be told apart"
+            )
+        size = np.uint8 if taps <= 2**8 else np.uint16 if taps <= 2**16 else np.uint32
+        codes = np.empty(self.output_shape, size)
+        y = self._run(x, out, codes)
+        return y, ArgmaxCache(self.problem, codes, self._executable.threads)
+
+    def _run(self, x, out, codes):
+        x = native(x)
+        if out is None:
+            result = target = np.empty(self.output_shape, self.dtype)
+        else:
+            result, target = prepare_out(self.op, out, self.output_shape, self.dtype, (x,))
+        y = target
+        if self._unbatched:
+            x, y = x[None], y[None]
+            codes = None if codes is None else codes[None]
+        run = self._executable.run
+        if self._family == "half":
+            wide = np.empty(y.shape, np.float32)
+            run(None, None, (x.astype(np.float32),), (wide, codes))
+            with np.errstate(over="ignore"):
+                y[...] = wide
+        elif self._family == "complex":
+            run(None, None, (x.real,), (y.real,))
+            run(None, None, (x.imag,), (y.imag,))
+        elif codes is None:
+            run(None, None, (x,), (y,))
+        else:
+            run(None, None, (x,), (y, codes))
+        if target is not result:
+            result[...] = target
+        return result
+
+
+def _check_kind(op, kind, row, x):
+    if kind == "max_pool" and row.family == "complex":
+        raise TypeError(f"{op}: input of dtype {x.dtype}: complex numbers have no order")
+    if kind == "avg_pool" and row.family == "integer":
+        raise TypeError(
+            f"{op}: input has dtype {x.dtype}, whose averages are no integers; "
+            "convert it, e.g. input.astype(np.float32)"
+        )
+
+
+def _split_input(op, ndim, x, last):
+    """Batch size (1 if there is no batch axis), channels and spatial sizes of `x`."""
+    if x.ndim not in (ndim + 1, ndim + 2):
+        axes = ", ".join("DHW"[3 - ndim :])
+        layout = f"({axes}, C)" if last else f"(C, {axes})"
+        raise ValueError(
+            f"{op}: input must have shape {layout} or (N, {layout[1:]}; got {x.shape}"
+        )
+    shape = x.shape if x.ndim == ndim + 2 else (1, *x.shape)
+    return (shape[0], shape[-1], shape[1:-1]) if last else (*shape[:2], shape[2:])
+
+
+def _check_range(op, x, spatial, kernel, dilation, pads):
+    """Refuse sizes that would overflow machine integers; all others stay far below."""
+    padded = [n + max(b, 0) + max(a, 0) for n, (b, a) in zip(spatial, pads)]
+    extents = map(sizes.effective_kernel, kernel, dilation)
+    if max(*padded, *extents, prod(kernel)) >= LARGEST:
+        raise ValueError(
+            f"{op}: padding {pads}, kernel {kernel} and dilation {dilation} are out of range for "
+            f"input of shape {x.shape}"
+        )
+
+
+def _divisor(op, divisor_override):
+    if divisor_override is None:
+        return 0
+    divisor = as_int(op, "divisor_override", divisor_override)
+    if divisor == 0:
+        raise ValueError(f"{op}: divisor_override must not be 0")
+    return divisor
