@@ -54,6 +54,8 @@ class ConvCall:
         dilation = as_ints(op, "dilation", dilation, ndim, 1)
         pads = sizes.resolve_padding(op, padding, spatial, kernel, stride, dilation)
         output = sizes.conv_output(op, spatial, kernel, stride, dilation, pads)
+        # A kernel that fits once makes no step.
+        stride = tuple(s if n > 1 else 1 for s, n in zip(stride, output))
 
         self._materialise = None
         if padding_mode != "zeros":

@@ -36,14 +36,14 @@ def complex_(native, x, weight, bias, groups, channel_axis):
     real_x = np.moveaxis(pairs.reshape(batch, 2 * channels, *spatial), 1, channel_axis)
 
     filters, depth, *kernel = weight.shape
-    w = weight.reshape(groups, filters // groups, depth, *kernel)
+    w = weight.astype(x.dtype).reshape(groups, filters // groups, depth, *kernel)
     to_real = np.concatenate([w.real, -w.imag], axis=2)
     to_imag = np.concatenate([w.imag, w.real], axis=2)
     real_w = np.concatenate([to_real, to_imag], axis=1).reshape(2 * filters, 2 * depth, *kernel)
 
     real_b = None
     if bias is not None:
-        b = bias.reshape(groups, filters // groups)
+        b = bias.astype(x.dtype).reshape(groups, filters // groups)
         real_b = np.concatenate([b.real, b.imag], axis=1).reshape(-1)
 
     y = np.moveaxis(native(real_x, real_w, real_b, groups), channel_axis, 1)

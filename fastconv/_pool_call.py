@@ -4,8 +4,7 @@ from math import prod
 
 import numpy as np
 
-from ._algorithms import _winners
-from ._core import dtypes, sizes
+from ._core import dtypes, sizes, winners
 from ._core.arrays import native
 from ._core.arguments import LARGEST, as_int, as_ints, one_of
 from ._core.outputs import prepare_out
@@ -56,7 +55,7 @@ class ArgmaxCache:
     def indices(self):
         """Positions in the flat plane of the same image and channel, as int64; -1 for none."""
         batched = self.codes.reshape(self.problem.output_shape)
-        return _winners.indices(self.problem, batched, self._threads).reshape(self.shape)
+        return winners.indices(self.problem, batched, self._threads).reshape(self.shape)
 
     def __repr__(self):
         return f"ArgmaxCache({self.problem}; shape {self.shape}, {self.nbytes} bytes)"

@@ -314,7 +314,7 @@ def _axes(op, ndim):
 
 def _positive(op, name, value, count):
     """`value` as `count` positive floats, from one number or `count` of them."""
-    values = list(value) if hasattr(value, "__len__") and not isinstance(value, str) else [value]
+    values = list(value) if np.iterable(value) and not isinstance(value, str) else [value]
     if len(values) not in (1, count):
         raise ValueError(f"{op}: {name} needs one number or {count}, got {value!r}")
     for number in values:

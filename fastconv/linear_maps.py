@@ -316,4 +316,4 @@ def _sum_dtype(array, terms):
 
 
 def _per_axis(value):
-    return value if hasattr(value, "__iter__") else (value,)
+    return value if np.iterable(value) else (value,)

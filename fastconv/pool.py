@@ -352,6 +352,8 @@ def _call(op, kind, ndim, x, kernel_size, stride, padding, *others):
 
 
 def _spelled(value):
-    """A key for an argument; 1, 1.0 and True are equal and hash alike, but are not equally valid."""
+    """A key for an argument; 1, 1.0 and True are equal and hash alike, but not equally valid."""
     kind = type(value)
-    return value if kind is int or kind is str else (kind, repr(value))
+    if kind is int or kind is str or value is None:
+        return value
+    return kind, value if kind is bool else repr(value)

@@ -8,6 +8,8 @@ see V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learni
 from math import prod
 from typing import NamedTuple
 
+import numpy as np
+
 from ._core.arguments import as_int, as_ints, one_of
 from ._core.problem import LAYOUTS
 from ._core.sizes import conv_output, effective_kernel, pool_output, resolve_padding, same_pair
@@ -270,7 +272,7 @@ def receptive_field(layers):
             size[i] += (effective_kernel(kernel[i], dilation[i]) - 1) * jump[i]
             offset[i] -= pads[i][0] * jump[i]
             jump[i] *= stride[i]
-    scalar = not any(hasattr(value, "__len__") for row in rows for value in row[:3])
+    scalar = not any(np.iterable(value) for row in rows for value in row[:3])
     return ReceptiveField(*(v[0] if scalar else tuple(v) for v in (size, jump, offset)))
 
 
@@ -349,7 +351,7 @@ def check_groups(op, groups, shape, channels, weight_shape):
 
 def as_shape(op, name, shape):
     """`shape` as a tuple of sizes, each at least 0."""
-    if isinstance(shape, (str, bytes)) or not hasattr(shape, "__iter__"):
+    if isinstance(shape, (str, bytes)) or not np.iterable(shape):
         raise TypeError(f"{op}: {name} must be a tuple of integers, got {shape!r}")
     sizes = tuple(as_int(op, name, size) for size in shape)
     if min(sizes, default=0) < 0:
@@ -380,7 +382,7 @@ def join_shape(batch, channels, spatial, data_format):
 
 def kernel_axes(op, kernel_size, input_ndim):
     """How many spatial axes a window has: one per entry of a tuple; an int means a batched input."""
-    ndim = len(kernel_size) if hasattr(kernel_size, "__len__") else input_ndim - 2
+    ndim = len(kernel_size) if np.iterable(kernel_size) else input_ndim - 2
     if not 1 <= ndim <= 3:
         raise ValueError(
             f"{op}: kernel_size {kernel_size!r} with an input of {input_ndim} axes makes "
@@ -403,7 +405,7 @@ def _weight_shape(op, weight_shape):
 
 def _layer(op, i, layer):
     """One layer of `receptive_field` with its defaults filled in."""
-    count = _length(layer) if hasattr(layer, "__len__") and not isinstance(layer, str) else 0
+    count = len(layer) if np.iterable(layer) and not isinstance(layer, str) else 0
     if not 2 <= count <= 4:
         raise ValueError(
             f"{op}: layer {i} must be (kernel, stride), (kernel, stride, dilation) or "
@@ -421,4 +423,4 @@ def _sizeless_padding(op, padding, kernel, dilation):
 
 
 def _length(value):
-    return len(value) if hasattr(value, "__len__") and not isinstance(value, str) else 1
+    return len(value) if np.iterable(value) and not isinstance(value, str) else 1

@@ -1,4 +1,4 @@
-"""Pooling one window and one element at a time: the oracle of the oracle."""
+"""What tests of pooling share: problems, comparison, and an oracle of Python loops."""
 
 import itertools
 import json
@@ -6,9 +6,17 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from fastconv._core.problem import LAYOUTS as LAYOUTS, Problem
+from fastconv._core.winners import indices as indices_of
+
+NATIVE = ("float32", "float64")
+INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "problems"
 LARGEST = 150_000  # elements; larger problems are cut down to fewer images
+
+both_rooms = pytest.mark.parametrize("algorithm", ["reference", "direct"])
 
 
 def records():
@@ -24,6 +32,53 @@ def label(record):
     """A readable test id."""
     sizes = "x".join(map(str, record["in"])) + "_f" + "x".join(map(str, record["kernel"]))
     return f"{record['set']}:{record['name']}:c{record['C']}i{sizes}"
+
+
+def to_layout(array, layout):
+    """Channels-first `array` in a layout, contiguous."""
+    return array if layout == "channels_first" else np.ascontiguousarray(np.moveaxis(array, 1, -1))
+
+
+def from_layout(array, layout):
+    return array if layout == "channels_first" else np.moveaxis(array, -1, 1)
+
+
+def same(actual, expected):
+    """Whether two arrays hold the same values, NaN included, in the same dtype."""
+    assert actual.dtype == expected.dtype
+    if actual.dtype.name == "bfloat16":  # whose NaN the comparison does not know
+        actual, expected = actual.astype(np.float32), expected.astype(np.float32)
+    np.testing.assert_array_equal(actual, expected)
+
+
+def pose(kind, x, kernel, stride, pads, dilation, output, layout="channels_first", **options):
+    """The Problem of pooling channels-first `x`."""
+    channels = x.shape[1]
+    return Problem(
+        kind, x.dtype.name, layout, len(x), channels, channels, channels, x.shape[2:],
+        tuple(kernel), tuple(stride), tuple(dilation),
+        tuple(b for b, _ in pads), tuple(a for _, a in pads), tuple(output), **options,
+    )  # fmt: skip
+
+
+def run_room(room, problem, x, threads, argmax=True):
+    """Channels-first results of a room, from outputs that held nonsense before."""
+    assert room.supports(problem) is None
+    shape = problem.output_shape
+    y = np.full(shape, np.nan if x.dtype.kind == "f" else 77, x.dtype)
+    codes = np.full(shape, 0xFFFF, np.uint16) if argmax and problem.kind == "max_pool" else None
+    outputs = (y,) if problem.kind == "avg_pool" else (y, codes)
+    room.run(room.compile(problem), None, (to_layout(x, problem.layout),), outputs, threads)
+    found = [from_layout(y, problem.layout)]
+    if codes is not None:
+        found.append(from_layout(indices_of(problem, codes, threads), problem.layout))
+    return found
+
+
+def read_only(x):
+    x = x.copy()
+    x.flags.writeable = False
+    return x
 
 
 def starts(size, kernel, stride, dilation, pads, ceil_mode):

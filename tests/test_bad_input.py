@@ -1,6 +1,9 @@
 """Wrong calls: each is refused before anything is computed, with a message that spells the problem."""
 
 import re
+import subprocess
+import sys
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -273,6 +276,68 @@ def test_wrong_calls_are_refused(call, message, error):
     assert re.match(message, str(raised.value), re.DOTALL), str(raised.value)
     assert state() == before
     assert get_config() == settings
+
+
+# Unusual, but right: programs run in a process of their own, where a crash is only a failure.
+EXTREMES = {
+    "strides beyond the input": """
+        x, w = np.ones((1, 1, 3, 3), "f4"), np.ones((1, 1, 2, 2), "f4")
+        for algorithm in (None, *{room.name for room in registry.rooms_for("conv")}):
+            for stride in ((2**32, 2**32), (2**61, 2**61), (2**40, 2**55), (2**61, 1)):
+                try:
+                    y = conv2d(x, w, stride=stride, padding=1, algorithm=algorithm)
+                except (MemoryError, ValueError):
+                    # A room may refuse; the planner must find one that does not.
+                    assert algorithm is not None, stride
+                else:
+                    np.testing.assert_allclose(y, [[[[1, 2, 2, 1][: y.shape[3]]]]], rtol=1e-5)
+    """,
+    "strides beyond the input, complex": """
+        x, w = np.ones((1, 3, 2, 5), "c8"), np.ones((2, 3, 3, 1), "c8")
+        y = conv2d(x, w, stride=(2**61, 1), padding=((1, 1), (0, 1)))
+        np.testing.assert_allclose(y, np.broadcast_to([6, 6, 6, 6, 6, 0], y.shape), atol=1e-5)
+    """,
+    "integers beyond 64 bits, padded": """
+        x = np.full((1, 2, 5, 9), 2**64 - 2, "u8")
+        w = np.full((5, 2, 3, 1), 2**64 - 3, "u8")
+        for _ in range(20):
+            try:
+                conv2d(x, w, padding=2)
+            except OverflowError as error:
+                assert "does not fit uint64" in str(error), error
+            else:
+                raise AssertionError("no error")
+        import gc, scipy.special
+        gc.collect()
+    """,
+    "integers that need all 64 bits, padded": """
+        x, w = np.full((1, 1, 4), 2**63, "u8"), np.ones((1, 1, 1), "u8")
+        y = conv1d(x, w, padding=1)
+        assert y.tolist() == [[[0, *[2**63] * 4, 0]]], y
+    """,
+    "a kernel of bools": """
+        x, w = np.arange(18, dtype="f4").reshape(2, 1, 9), np.ones((1, 1, 3), bool)
+        for dtype in ("f4", "f8", "f2", "c8", "c16", "i4", "u1"):
+            y = conv1d(x.astype(dtype), w)
+            np.testing.assert_array_equal(y, conv1d(x, w.astype("f4")))
+    """,
+}
+
+
+@pytest.mark.parametrize("program", EXTREMES.values(), ids=EXTREMES)
+def test_extreme_calls_do_not_crash(program):
+    head = """
+        import numpy as np
+        from fastconv._algorithms import registry
+        from fastconv.conv import conv1d, conv2d
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", dedent(head) + dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == 0, f"exit code {run.returncode}: {run.stderr[-600:]}"
 
 
 def test_the_table_is_a_table():

@@ -125,13 +125,12 @@ def test_same_padding_per_axis():
     )
 )
 def test_receptive_field_is_what_the_matrix_sees(layers):
-    size = 60
-    matrix = np.eye(size)
+    field = receptive_field(layers)
+    # Room for an output whose whole field lies inside the input.
+    matrix = np.eye(2 * field.size + field.stride - 2 * field.offset)
     for kernel, stride, dilation, padding in layers:
         weight = np.ones((1, 1, kernel))
         matrix = as_matrix(weight, (1, len(matrix)), stride, padding, dilation) @ matrix
-    field = receptive_field(layers)
-    # An output from the middle on, so that its whole field lies inside the input.
     o = next(o for o in range(len(matrix)) if field.offset + o * field.stride >= 0)
     seen = np.flatnonzero(matrix[o])
     assert seen[0] == field.offset + o * field.stride
@@ -183,3 +182,5 @@ def test_kernel_size_tells_the_axes():
 def test_numpy_integers(integer):
     shape = tuple(map(integer, (1, 3, 8, 8)))
     assert conv_output_shape(shape, np.array([4, 3, 3, 3]), integer(2)) == (1, 4, 3, 3)
+    assert pool_output_shape(shape, np.array(integer(2))) == (1, 3, 4, 4)
+    assert same_padding(np.array(integer(8)), 3) == ((1, 1),)

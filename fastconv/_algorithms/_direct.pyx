@@ -1,5 +1,7 @@
 """What the direct rooms share: the compiled problem, weight packing, tasks for threads."""
 
+from math import prod
+
 import numpy as np
 
 cimport numpy as cnp
@@ -10,6 +12,10 @@ from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport kernels
 
 cnp.import_array()
+
+# Padded copies of so many elements are fine anyhow, larger ones if they are mostly touched.
+SPARSE_ELEMENTS = 1 << 24
+SPARSE_FACTOR = 16
 
 cdef enum:
     # Input bytes per block of tiles that all filters run over: they stay in the second-level cache.
@@ -26,11 +32,21 @@ def supports(problem):
     return None
 
 
-def product_seconds(problem, machine, double cycles):
-    """Seconds for `cycles` per image and reduction step, at two vector FMAs a cycle."""
+def too_sparse(problem, elements):
+    """None, or why `elements` of padded copy per image are out of proportion.
+
+    Huge paddings, strides or dilations leave most of such a copy untouched.
+    """
+    touched = problem.in_channels * prod(problem.input) + problem.out_channels * prod(problem.output)
+    if elements > max(SPARSE_ELEMENTS, SPARSE_FACTOR * touched):
+        return f"would pad an image to {elements} elements"
+    return None
+
+
+def product_flops(problem, double cycles):
+    """What `cycles` per image, group and reduction step amount to at two vector FMAs a cycle."""
     steps = problem.in_channels // problem.groups * problem.taps
-    flops = problem.batch * problem.groups * steps * cycles * 4 * kernels(dtype_code(problem)).lanes
-    return flops / machine.flops
+    return problem.batch * problem.groups * steps * cycles * 4 * kernels(dtype_code(problem)).lanes
 
 
 cdef int dtype_code(problem) except -1:

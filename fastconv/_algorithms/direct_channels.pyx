@@ -11,7 +11,7 @@ cimport numpy as cnp
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
-from fastconv._algorithms._direct import product_seconds, supports as _supports
+from fastconv._algorithms._direct import product_flops, supports as _supports, too_sparse
 from fastconv._algorithms._direct cimport (
     Direct, Task, Tasks, plane_is_linear, share_out, step_cycles, task_of, tile_count, visits_all,
 )
@@ -51,20 +51,27 @@ cdef struct Layout:
 
 
 def supports(problem):
-    return _supports(problem)
+    reach = ((o - 1) * s + e for o, s, e in zip(problem.output, problem.stride, problem.extent))
+    return _supports(problem) or too_sparse(problem, problem.in_channels * prod(reach))
 
 
 def estimate(problem, machine, prepacked):
     cdef Channelwise state = Channelwise(problem)
-    seconds = product_seconds(problem, machine, state.plan.cost)
-    outputs = problem.batch * problem.out_channels * prod(problem.output)
-    moved = 0 if state.plan.in_place else problem.batch * state.plan.packed.image // state.size
+    moved = rows = 0
+    if not state.plan.in_place:
+        moved += problem.batch * state.plan.packed.image // state.size
+        rows += problem.batch * state.plan.packed.extent[0] * state.plan.packed.extent[1]
     if problem.layout == "channels_first":
-        moved += outputs
-    seconds += moved * 0.5e-9 / machine.threads
-    if not prepacked:
-        seconds += problem.out_channels * state.channels * state.taps * 0.5e-9 / machine.threads
-    return machine.call + seconds
+        moved += problem.batch * problem.out_channels * prod(problem.output)
+    return machine.seconds(
+        name,
+        flops=product_flops(problem, state.plan.cost),
+        tiles=problem.batch * problem.groups * state.plan.blocks * state.plan.lines
+        * state.plan.tiles * state.plan.taps,
+        moved=moved,
+        rows=rows,
+        weights=0 if prepacked else problem.out_channels * state.channels * state.taps,
+    )
 
 
 def workspace(problem, threads):

@@ -40,14 +40,17 @@ def supports(problem):
 
 def estimate(problem, machine, prepacked):
     cdef Depthwise state = Depthwise(problem)
-    outputs = problem.macs / problem.taps
-    # A load and half an FMA per tap and vector; memory where there are few taps.
-    cycles = outputs / state.k.lanes * max(problem.taps * 0.6, 4.0)
-    seconds = cycles * 4 * state.k.lanes / machine.flops
-    seconds = max(seconds, 2 * outputs * state.size / machine.bytes_per_second)
-    if not state.last:
-        seconds += problem.batch * _transposed(problem) / state.size * 0.3e-9 / machine.threads
-    return machine.call + seconds
+    outputs = problem.macs // problem.taps
+    vectors = outputs // problem.in_channels * state.blocks
+    moved = 0 if state.last else problem.batch * _transposed(problem) // state.size
+    return machine.seconds(
+        name,
+        flops=2 * vectors * state.k.lanes * problem.taps,
+        tiles=tile_count(vectors, state.k.depthwise_rows),
+        moved=moved,
+        rows=problem.batch * prod(problem.output[:-1]),
+        weights=outputs,
+    )
 
 
 def workspace(problem, threads):

@@ -11,7 +11,7 @@ cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from fastconv._algorithms._direct import product_seconds, supports as _supports
+from fastconv._algorithms._direct import product_flops, supports as _supports, too_sparse
 from fastconv._algorithms._direct cimport (
     Direct, Task, Tasks, plane_is_linear, share_out, step_cycles, task_of, tile_count, visits_all,
 )
@@ -54,20 +54,33 @@ cdef struct Layout:
 
 
 def supports(problem):
-    return _supports(problem)
+    planes = problem.in_channels
+    for i in range(problem.ndim):
+        shift = (problem.kernel[i] - 1) * problem.dilation[i] // problem.stride[i]
+        planes *= (problem.output[i] + shift) * (problem.stride[i] if problem.kernel[i] > 1 else 1)
+    return _supports(problem) or too_sparse(problem, planes)
 
 
 def estimate(problem, machine, prepacked):
     cdef Pixelwise state = Pixelwise(problem)
-    seconds = product_seconds(problem, machine, state.plan.cost)
-    outputs = problem.batch * problem.out_channels * prod(problem.output)
-    moved = 0 if state.plan.in_place else problem.batch * state.plan.planes.image // state.size
+    cdef const Planes* planes = &state.plan.planes
+    moved = rows = 0
+    if not state.plan.in_place:
+        moved += problem.batch * planes.image // state.size
+        rows += (problem.batch * problem.in_channels * planes.extent[0] * planes.extent[1]
+                 * planes.phases[0] * planes.phases[1] * planes.phases[2])
     if state.plan.linear or problem.layout == "channels_last":
-        moved += outputs
-    seconds += moved * 0.5e-9 / machine.threads
-    if not prepacked:
-        seconds += problem.out_channels * state.channels * state.taps * 0.5e-9 / machine.threads
-    return machine.call + seconds
+        moved += problem.batch * problem.out_channels * prod(problem.output)
+        rows += problem.batch * problem.out_channels * prod(problem.output[:-1])
+    return machine.seconds(
+        name,
+        flops=product_flops(problem, state.plan.cost),
+        tiles=problem.batch * problem.groups * state.plan.blocks * state.plan.lines
+        * tile_count(state.plan.line, state.plan.lanes) * state.plan.taps,
+        moved=moved,
+        rows=rows,
+        weights=0 if prepacked else problem.out_channels * state.channels * state.taps,
+    )
 
 
 def workspace(problem, threads):

@@ -18,9 +18,12 @@ name = "fft"
 kinds = ("conv",)
 local = False
 
+# Inputs of so many points, padding and holes included, are fine anyhow, larger ones if they are
+# mostly touched.
+_SPARSE_ELEMENTS = 1 << 24
+_SPARSE_FACTOR = 16
 # Blocks are transformed together up to this many bytes of input.
 _BATCH_BYTES = 16 << 20
-_FLOPS_PER_SECOND = 2.5e9  # of a transform, counted as 5 n log2(n), one thread
 
 
 def supports(problem):
@@ -28,19 +31,27 @@ def supports(problem):
         return f"transforms have no {problem.dtype}"
     if problem.precision == "exact":
         return "a transform rounds, and this sum must be exact"
+    reach = prod(map(sum, zip(_dense(problem), problem.extent)))
+    touched = prod(problem.input) + prod(problem.output) + problem.taps
+    if reach > max(_SPARSE_ELEMENTS, _SPARSE_FACTOR * touched):
+        return f"would transform {reach} mostly empty points per channel"
     return None
 
 
 def estimate(problem, machine, prepacked):
     sizes = _blocks(problem)
     points, count = prod(sizes), prod(_block_counts(problem, sizes)) * problem.batch
-    transform = 5 * points * log2(max(points, 2)) / 2 / _FLOPS_PER_SECOND
-    transforms = count * (problem.in_channels + problem.out_channels)
     weights = problem.out_channels * problem.in_channels // problem.groups
-    seconds = transform * (transforms + (0 if prepacked else weights))
-    # Spectra are multiplied at about a nanosecond per complex number, and copied about.
-    seconds += count * weights * points / 2 * 1e-9 + transforms * points * 3e-9
-    return machine.call + 2e-4 + seconds / machine.threads
+    transforms = count * (problem.in_channels + problem.out_channels)
+    transforms += 0 if prepacked else weights
+    return machine.seconds(
+        name,
+        flops=transforms * 2.5 * points * log2(max(points, 2)),
+        tiles=-(-count // _blocks_at_once(problem)),
+        moved=count * weights * points // 2 + transforms * points,
+        rows=count,
+        weights=0,
+    )
 
 
 def workspace(problem, threads):

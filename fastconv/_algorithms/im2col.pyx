@@ -39,14 +39,19 @@ def supports(problem):
 
 
 def estimate(problem, machine, prepacked):
-    columns = problem.batch * problem.in_channels * problem.taps * prod(problem.output)
-    products = problem.batch * problem.out_channels * prod(problem.output)
+    outputs = prod(problem.output)
     # BLAS needs all of its dimensions large to come near the ceiling.
-    narrow = min(problem.out_channels, problem.in_channels * problem.taps) // problem.groups
-    efficiency = 0.75 * narrow / (narrow + 48)
-    seconds = 2 * problem.macs / (machine.flops * efficiency)
-    seconds += (columns + 2 * products) * 1e-9 / machine.threads
-    return machine.call + 5e-6 * problem.batch * problem.groups + seconds
+    narrow = min(*_matrix(problem), _pixels(problem))
+    products = -(-outputs // _pixels(problem)) * problem.batch * problem.groups
+    return machine.seconds(
+        name,
+        flops=2 * problem.macs * (1 + 48 / narrow),
+        tiles=products,
+        moved=problem.batch * outputs * (problem.in_channels * problem.taps + 2 * problem.out_channels),
+        rows=problem.batch * (problem.in_channels * problem.taps + problem.out_channels)
+        * prod(problem.output[:-1]),
+        weights=0,
+    )
 
 
 def workspace(problem, threads):

@@ -13,7 +13,7 @@ from libc.stdint cimport (
 
 from .._core.geometry cimport Geometry, View, canonical, view_of
 from .._core.threads cimport usable
-from ._windows cimport Span, end, inside, steps
+from .._core.windows cimport Span, end, inside, steps
 
 name = "direct_pooling"
 kinds = ("max_pool", "avg_pool")
@@ -29,7 +29,7 @@ def supports(problem):
 
 
 def estimate(problem, machine, prepacked):
-    return machine.call + problem.macs / (1e9 * machine.threads)
+    return machine.seconds(name, moved=problem.macs)
 
 
 def workspace(problem, threads):
@@ -37,31 +37,33 @@ def workspace(problem, threads):
 
 
 def compile(problem):
-    return problem
+    return Compiled(problem)
 
 
-def prepare(problem, weight, threads):
+def prepare(state, weight, threads):
     return None
 
 
-def run(problem, packed, inputs, outputs, threads):
-    cdef Job job
-    cdef int row = DTYPES.index(problem.dtype)
-    cdef Py_ssize_t rows
+def run(Compiled state, packed, inputs, outputs, int threads):
+    cdef Job job = state.job
+    cdef Py_ssize_t rows = job.g.batch * job.g.output[0] * job.g.output[1]
     codes = outputs[1] if len(outputs) > 1 else None
     if not outputs[0].size:
         return
-    _describe(problem, inputs[0], outputs[0], codes, &job)
-    job.op = AVERAGE if problem.kind == "avg_pool" else MAXIMUM if codes is None else ARGMAX
-    rows = job.g.batch * job.g.output[0] * job.g.output[1]
+    job.x = view_of(inputs[0], state.last)
+    job.y = view_of(outputs[0], state.last)
+    if codes is not None:
+        job.op = ARGMAX
+        job.codes = view_of(codes, state.last)
+        job.code_size = codes.dtype.itemsize
     # A line should be long, and its elements adjacent.
     if abs(job.x.channel) <= abs(job.x.axis[2]) and job.g.in_channels >= min(8, job.g.output[2]):
         job.blocks = steps(job.g.in_channels, LINE)
         rows *= job.blocks * steps(job.g.output[2], PIXELS)
-        _share(_channel_lines[row], &job, rows, threads)
+        _share(_channel_lines[state.row], &job, rows, threads)
     else:
         job.blocks = steps(job.g.output[2], LINE)
-        _share(_width_lines[row], &job, rows * job.g.in_channels * job.blocks, threads)
+        _share(_width_lines[state.row], &job, rows * job.g.in_channels * job.blocks, threads)
 
 
 cdef enum:
@@ -97,17 +99,20 @@ cdef struct Job:
 ctypedef void (*Work)(const Job*, Py_ssize_t, Py_ssize_t, void*) noexcept nogil
 
 
-cdef _describe(problem, x, y, codes, Job* job):
-    cdef bint last = problem.layout == "channels_last"
-    job.g = canonical(problem)
-    job.x = view_of(x, last)
-    job.y = view_of(y, last)
-    job.code_size = 0
-    if codes is not None:
-        job.codes = view_of(codes, last)
-        job.code_size = codes.dtype.itemsize
-    job.include_pad = problem.count_include_pad
-    job.divisor = problem.divisor
+cdef class Compiled:
+    """A problem in C."""
+
+    cdef Job job  # without the arrays
+    cdef int row  # of the tables of dtypes
+    cdef bint last
+
+    def __init__(self, problem):
+        self.row = DTYPES.index(problem.dtype)
+        self.last = problem.layout == "channels_last"
+        self.job.g = canonical(problem)
+        self.job.op = AVERAGE if problem.kind == "avg_pool" else MAXIMUM
+        self.job.include_pad = problem.count_include_pad
+        self.job.divisor = problem.divisor
 
 
 cdef void _share(Work work, const Job* job, Py_ssize_t tasks, int threads):
@@ -261,13 +266,16 @@ cdef inline value_t _mean(value_t total, Py_ssize_t count) noexcept nogil:
 
 
 cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t* _) noexcept nogil:
-    """Tasks are lines of at most `LINE` outputs of one row."""
+    """Tasks are lines of at most `LINE` outputs of one row.
+
+    The code of a window without any element is 0, a tap outside the input.
+    """
     cdef const Geometry* g = &job.g
     cdef value_t line[LINE]
     cdef uint32_t code[LINE]
     cdef Py_ssize_t rest, n, c, d, h, kd, kh, kw, first, width, i, start, past, offset, area, tap
     cdef Py_ssize_t step = g.stride[2] * job.x.axis[2]
-    cdef bint narrow
+    cdef bint narrow, no_rows, empty
     cdef Span depth, height, taps
     cdef const char* plane
     cdef const char* row
@@ -282,16 +290,15 @@ cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t
         # Where windows are wider than the line is long, lines along the windows are longer.
         narrow = g.kernel[2] > width
         depth, height = inside(g, 0, d), inside(g, 1, h)
+        no_rows = depth.start == depth.stop or height.start == height.stop
         tap = (depth.start * g.kernel[1] + height.start) * g.kernel[2]
         for i in range(width):
             line[i] = 0 if job.op == AVERAGE else _lowest(<value_t> 0)
         if job.op == ARGMAX:
             for i in range(width):
                 taps = inside(g, 2, first + i)
-                code[i] = <uint32_t> (tap + taps.start)
-                # The code of a window without elements is 0, a tap outside the input.
-                if taps.start == taps.stop or depth.start == depth.stop or height.start == height.stop:
-                    code[i] = 0
+                empty = no_rows or taps.start == taps.stop
+                code[i] = 0 if empty else <uint32_t> (tap + taps.start)
         plane = job.x.data + n * job.x.batch + c * job.x.channel
         for kd in range(depth.start, depth.stop):
             for kh in range(height.start, height.stop):
@@ -327,7 +334,8 @@ cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t
             _store_codes(job, target, job.codes.axis[2], code, width)
 
 
-cdef void _along_channels(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t* _) noexcept nogil:
+cdef void _along_channels(const Job* job, Py_ssize_t task, Py_ssize_t stop,
+                          value_t* _) noexcept nogil:
     """Tasks are runs of `PIXELS` outputs of one row, for at most `LINE` channels."""
     cdef const Geometry* g = &job.g
     cdef value_t line[LINE]
@@ -335,7 +343,7 @@ cdef void _along_channels(const Job* job, Py_ssize_t task, Py_ssize_t stop, valu
     cdef Py_ssize_t rest, n, c, d, h, w, kd, kh, kw, first, channels, i, count, tap
     cdef Py_ssize_t runs = (g.output[2] + PIXELS - 1) // PIXELS
     cdef Span depth, height, taps
-    cdef bint empty
+    cdef bint no_rows, empty
     cdef const char* plane
     cdef const char* row
     cdef char* target
@@ -347,10 +355,11 @@ cdef void _along_channels(const Job* job, Py_ssize_t task, Py_ssize_t stop, valu
         task += 1
         channels = min(g.in_channels - c, <Py_ssize_t> LINE)
         depth, height = inside(g, 0, d), inside(g, 1, h)
+        no_rows = depth.start == depth.stop or height.start == height.stop
         plane = job.x.data + n * job.x.batch + c * job.x.channel
         for w in range(first, min(first + PIXELS, g.output[2])):
             taps = inside(g, 2, w)
-            empty = taps.start == taps.stop or depth.start == depth.stop or height.start == height.stop
+            empty = no_rows or taps.start == taps.stop
             for i in range(channels):
                 line[i] = 0 if job.op == AVERAGE else _lowest(<value_t> 0)
             if job.op == ARGMAX:

@@ -1,6 +1,8 @@
 # Convolution in plain NumPy: one matrix product per kernel tap over a strided view of the padded
 # input. Slow, small, and right: the oracle for every other room.
 
+from math import prod
+
 import numpy as np
 
 from .._core import integers
@@ -15,7 +17,15 @@ def supports(problem):
 
 
 def estimate(problem, machine, prepacked):
-    return 1e-4 + problem.macs / 2e8
+    outputs = problem.batch * prod(problem.output) * problem.taps
+    return machine.seconds(
+        name,
+        flops=2 * problem.macs,
+        tiles=problem.batch * problem.groups * problem.taps,
+        moved=outputs * (problem.in_channels + problem.out_channels),
+        rows=0,
+        weights=0,
+    )
 
 
 def workspace(problem, threads):
@@ -38,8 +48,9 @@ def run(problem, packed, inputs, outputs, threads):
     if last:
         x, y = np.moveaxis(x, -1, 1), np.moveaxis(y, -1, 1)
     wide = _accumulator(x, packed, bias)
-    x, weight = x.astype(wide, copy=False), packed.astype(wide, copy=False)
-    padded = pad(problem, x)
+    # Pad first: zeros put among Python integers would be NumPy's.
+    padded = pad(problem, x).astype(wide, copy=False)
+    weight = packed.astype(wide, copy=False)
     grouped = padded.reshape(p.batch, p.groups, p.in_channels // p.groups, *padded.shape[2:])
     weight = weight.reshape(p.groups, p.out_channels // p.groups, *weight.shape[1:])
     total = np.zeros((p.batch, p.groups, p.out_channels // p.groups, *p.output), wide)

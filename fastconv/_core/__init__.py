@@ -7,8 +7,12 @@ problem        the Problem: one operation on given sizes, with its one-line spel
 geometry       the same in C, canonical 3-D, and array strides in that order
 sizes          output-size arithmetic
 arguments      parsing of user arguments into tuples, with clear errors
+outputs        the caller's ``out``
+arrays         cheap questions to arrays, cheap new ones
 padding        the padding modes that are materialised before a problem is posed
+windows        where the taps of a window meet the input; winners: taps into flat indices
 dtypes         which dtypes there are, and what carries their arithmetic
+integers       exact sums: bounds, carriers, results that fit or raise
 threads        how many threads may work; fork safety
 arena          scratch memory, reused between calls
 blas, fft      the only doors to BLAS and to FFT libraries

@@ -64,17 +64,18 @@ def pool_output(op, sizes, kernel, stride, dilation, pads, ceil_mode):
 
     unless it would start in the padding after the input.
     """
-    floor = conv_output(op, sizes, kernel, stride, dilation, pads)
     if not ceil_mode:
-        return floor
+        return conv_output(op, sizes, kernel, stride, dilation, pads)
     outputs = []
     for i, size in enumerate(sizes):
         before, after = pads[i]
         room = size + before + after - effective_kernel(kernel[i], dilation[i])
         count = -(-room // stride[i]) + 1
-        if count > floor[i] and (count - 1) * stride[i] >= size + before:
+        if room % stride[i] and (count - 1) * stride[i] >= size + before:
             count -= 1
         outputs.append(count)
+    if min(outputs) < 1:  # not even a partial window: the floor rule says so in words
+        return conv_output(op, sizes, kernel, stride, dilation, pads)
     return tuple(outputs)
 
 

@@ -1,5 +1,8 @@
-"""The machine as estimates see it."""
+"""The machine as estimates see it: its nominal speed, and what each room's work costs on it."""
 
+import json
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from .._kernels import isa
@@ -9,21 +12,34 @@ MACS_PER_THREAD = 200_000
 
 
 class Machine(NamedTuple):
-    """Ceilings that a room's estimate divides by; all threads together."""
+    """What a room's estimate is made with."""
 
     threads: int
-    flops: float  # multiply-adds counted twice, per second, in the problem's dtype
-    bytes_per_second: float  # copies that miss the private caches
-    call: float  # seconds from the public function to the room and back
+    flops: float  # multiply-adds counted twice, per second, in the problem's dtype, all threads
+    level: str
+
+    def seconds(self, room, *, flops=0, **counts):
+        """Predicted time of a room that does so many `flops`, and so much of everything else.
+
+        The price of each count is in nanoseconds, fitted on the machine named in the data file;
+        ``flops`` is a factor on the nominal time, ``call`` what every call pays once.
+        """
+        prices = prices_at(self.level)[room]
+        work = prices["flops"] * flops / self.flops
+        work += sum(prices[what] * count for what, count in counts.items()) * 1e-9 / self.threads
+        return prices["call"] * 1e-9 + work
 
 
 def machine_for(problem, threads):
     """This machine for `problem`, with no more threads than its work repays."""
     threads = max(1, min(threads, problem.macs // MACS_PER_THREAD))
     wide = 2 if problem.dtype == "float64" else 1
-    return Machine(
-        threads=threads,
-        flops=isa.nominal_flops() / wide * threads,
-        bytes_per_second=8e9 * threads,
-        call=5e-6,
-    )
+    return Machine(threads, isa.nominal_flops() / wide * threads, isa.active())
+
+
+@cache
+def prices_at(level):
+    """Prices of every room at a level; those of the nearest level below that was fitted."""
+    levels = json.loads((Path(__file__).parent / "costs.json").read_text())["levels"]
+    below = isa.LEVELS[: isa.LEVELS.index(level) + 1]
+    return levels[next(name for name in reversed(below) if name in levels)]

@@ -1,6 +1,6 @@
 """Which taps of a pooling window meet elements."""
 
-from .._core.geometry cimport Geometry
+from .geometry cimport Geometry
 
 
 cdef struct Span:

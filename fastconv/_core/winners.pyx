@@ -5,9 +5,9 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 import numpy as np
 
-from .._core.geometry cimport Geometry, canonical, view_of
-from .._core.threads cimport usable
-from ._windows cimport Span, inside
+from .geometry cimport Geometry, canonical, view_of
+from .threads cimport usable
+from .windows cimport Span, inside
 
 ctypedef fused code_t:
     uint8_t
