@@ -4,7 +4,7 @@ import numpy as np
 
 from . import _lowering
 from ._core import dtypes, padding as padding_modes, sizes
-from ._core.arguments import as_int, as_ints, one_of
+from ._core.arguments import as_int, as_ints, one_of, split_input
 from ._core.arrays import Empty, native
 from ._core.outputs import prepare_out
 from ._core.problem import LAYOUTS, Problem
@@ -46,7 +46,7 @@ class ConvCall:
             raise TypeError(f"{op}: activation 'relu' has no meaning for {input.dtype}")
 
         last = data_format == "channels_last"
-        batch, channels, spatial = _split_input(op, ndim, input, last)
+        batch, channels, spatial = split_input(op, ndim, input.shape, data_format)
         groups = as_int(op, "groups", groups)
         _check_weight(op, ndim, input, weight, bias, channels, groups)
         kernel = weight.shape[2:]
@@ -174,20 +174,6 @@ def _check_dtypes(op, input, weight, bias):
                 f"{input.dtype}; convert one, e.g. {name}.astype(np.{input.dtype.name})"
             )
     return row
-
-
-def _split_input(op, ndim, input, last):
-    """Batch size (1 if there is no batch axis), channels and spatial sizes of `input`."""
-    if input.ndim not in (ndim + 1, ndim + 2):
-        axes = ", ".join("DHW"[3 - ndim :])
-        layout = f"({axes}, C)" if last else f"(C, {axes})"
-        raise ValueError(
-            f"{op}: input must have shape {layout} or (N, {layout[1:]}; got {input.shape}"
-        )
-    shape = input.shape if input.ndim == ndim + 2 else (1, *input.shape)
-    if last:
-        return shape[0], shape[-1], shape[1:-1]
-    return shape[0], shape[1], shape[2:]
 
 
 def _check_weight(op, ndim, input, weight, bias, channels, groups):

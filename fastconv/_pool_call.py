@@ -6,7 +6,7 @@ import numpy as np
 
 from ._core import dtypes, sizes, winners
 from ._core.arrays import native
-from ._core.arguments import LARGEST, as_int, as_ints, one_of
+from ._core.arguments import LARGEST, as_int, as_ints, one_of, split_input
 from ._core.outputs import prepare_out
 from ._core.problem import LAYOUTS, Problem
 from ._planner import planner
@@ -81,7 +81,7 @@ class PoolCall:
                 raise TypeError(f"{op}: {name} must be True or False, got {flag!r}")
         row = dtypes.row_of(op, x.dtype)
         _check_kind(op, kind, row, x)
-        batch, channels, spatial = _split_input(op, ndim, x, data_format == "channels_last")
+        batch, channels, spatial = split_input(op, ndim, x.shape, data_format)
         kernel = as_ints(op, "kernel_size", kernel_size, ndim, 1)
         stride = kernel if stride is None else as_ints(op, "stride", stride, ndim, 1)
         dilation = as_ints(op, "dilation", dilation, ndim, 1)
@@ -158,18 +158,6 @@ def _check_kind(op, kind, row, x):
             f"{op}: input has dtype {x.dtype}, whose averages are no integers; "
             "convert it, e.g. input.astype(np.float32)"
         )
-
-
-def _split_input(op, ndim, x, last):
-    """Batch size (1 if there is no batch axis), channels and spatial sizes of `x`."""
-    if x.ndim not in (ndim + 1, ndim + 2):
-        axes = ", ".join("DHW"[3 - ndim :])
-        layout = f"({axes}, C)" if last else f"(C, {axes})"
-        raise ValueError(
-            f"{op}: input must have shape {layout} or (N, {layout[1:]}; got {x.shape}"
-        )
-    shape = x.shape if x.ndim == ndim + 2 else (1, *x.shape)
-    return (shape[0], shape[-1], shape[1:-1]) if last else (*shape[:2], shape[2:])
 
 
 def _check_range(op, x, spatial, kernel, dilation, pads):

@@ -81,3 +81,15 @@ def one_of(op, name, value, choices):
         listed = ", ".join(map(repr, choices))
         raise ValueError(f"{op}: {name} must be one of {listed}; got {value!r}")
     return value
+
+
+def split_input(op, ndim, shape, data_format):
+    """Batch size (1 if there is no batch axis), channels and spatial sizes of an input's `shape`."""
+    last = data_format == "channels_last"
+    if len(shape) not in (ndim + 1, ndim + 2):
+        axes = ", ".join("DHW"[3 - ndim :])
+        layout = f"({axes}, C)" if last else f"(C, {axes})"
+        raise ValueError(f"{op}: input must have shape {layout} or (N, {layout[1:]}; got {shape}")
+    if len(shape) == ndim + 1:
+        shape = (1, *shape)
+    return (shape[0], shape[-1], shape[1:-1]) if last else (*shape[:2], shape[2:])

@@ -1,0 +1,142 @@
+"""Fit the prices of the cost model on this machine: ``python -m benchmarks.fit_costs``.
+
+Every room is timed on problems of the benchmark sets, with weights packed before and packed in the
+call, on one and two threads. Its `estimate` says how much of what it does there; non-negative
+least squares finds the prices that make the relative errors small. The result goes into the data
+file of the planner, under the active level: other levels are kept.
+"""
+
+import argparse
+import datetime
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import nnls
+
+import fastconv
+from fastconv._algorithms import registry
+from fastconv._core.problem import Problem
+from fastconv._kernels import isa
+from fastconv._planner import machine, planner
+from fastconv.config import current
+
+from . import problem_sets
+
+SETS = ("resnet50", "vgg19", "alexnet", "googlenet", "mobilenet", "mobilenet_dw", "wavenet",
+        "unet3d", "segnet", "images", "fir", "small")  # fmt: skip
+DATA = Path(machine.__file__).with_name("costs.json")
+LAYOUTS = ("channels_first", "channels_last")
+# Rooms predicted to need longer than this are not timed: their prices follow from smaller problems.
+LONGEST = 0.1
+ROUNDS = 5
+
+
+class Counts:
+    """Stands in for a Machine; `seconds` gives the counts themselves."""
+
+    def __init__(self, real):
+        self.threads, self.flops, self.level = real.threads, real.flops, real.level
+
+    def seconds(self, room, *, flops=0, **counts):
+        row = {what: count / self.threads for what, count in counts.items()}
+        return {"call": 1.0, "flops": flops / self.flops * 1e9, **row}
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=0.02, help="per timing (default 0.02)")
+    parser.add_argument("--sets", default=",".join(SETS), help="problem sets, comma-separated")
+    options = parser.parse_args(arguments)
+    samples = collect(options.sets.split(","), options.seconds)
+    store({name: fit(name, rows) for name, rows in samples.items()})
+
+
+def collect(sets, seconds):
+    """Room name -> list of (counts, measured nanoseconds)."""
+    samples = {}
+    cases = [case for name in sets for case in problem_sets.cases(name) if case.op == "conv"]
+    for number, case in enumerate(cases):
+        print(f"\r{number + 1}/{len(cases)} {case.name:40}", end="", file=sys.stderr, flush=True)
+        for layout in LAYOUTS:
+            problem = Problem.parse(case.spelling(layout))
+            for threads in (1, 2):
+                for name, row in measure(case, problem, threads, seconds):
+                    samples.setdefault(name, []).append(row)
+    print(file=sys.stderr)
+    return samples
+
+
+def measure(case, problem, threads, seconds):
+    """Time every room on one problem, in turns."""
+    x, weight, bias = case.operands(problem.layout)
+    y = np.empty(problem.output_shape, np.float32)
+    settings = current()._replace(threads=threads)
+    real = machine.machine_for(problem, threads)
+    runs = []
+    for room in registry.rooms_for("conv"):
+        if room.supports(problem) or room.estimate(problem, real, True) > LONGEST:
+            continue
+        forced = planner.choose(problem, settings._replace(algorithm=room.name))
+        packed = forced.prepare(weight)
+        for given in (packed, None):
+            counts = room.estimate(problem, Counts(real), given is not None)
+            runs.append((room.name, counts, forced, given, [np.inf]))
+    for _ in range(ROUNDS):
+        for _, _, forced, packed, best in runs:
+            start, calls = time.perf_counter(), 0
+            while calls == 0 or time.perf_counter() - start < seconds / ROUNDS:
+                before = time.perf_counter()
+                forced.room.run(
+                    forced.state,
+                    forced.prepare(weight) if packed is None else packed,
+                    (x, bias), (y,), forced.threads,
+                )  # fmt: skip
+                best[0] = min(best[0], time.perf_counter() - before)
+                calls += 1
+    return [(name, (counts, best[0] * 1e9)) for name, counts, _, _, best in runs]
+
+
+def fit(name, rows):
+    """Prices of one room, and on stderr how well they tell its times."""
+    features = sorted({what for counts, _ in rows for what in counts})
+    measured = np.array([time for _, time in rows])
+    table = np.array([[counts.get(what, 0.0) for what in features] for counts, _ in rows])
+    prices, _ = nnls(table / measured[:, None], np.ones(len(rows)))
+    # Once more, with the misfits of outliers weighing less.
+    weights = 1 / np.maximum(np.abs(np.log(np.maximum(table @ prices, 1) / measured)), 0.1)
+    prices, _ = nnls(table / measured[:, None] * weights[:, None], weights)
+    errors = np.exp(np.abs(np.log(np.maximum(table @ prices, 1) / measured)))
+    print(
+        f"{name:18} {len(rows):5} timings, off by a factor of {np.median(errors):.2f} (median), "
+        f"{np.quantile(errors, 0.9):.2f} (90 %)",
+        file=sys.stderr,
+    )
+    return {what: float(f"{price:.4g}") for what, price in zip(features, prices)}
+
+
+def store(prices):
+    """Write the prices of the active level, keeping what was fitted elsewhere."""
+    data = json.loads(DATA.read_text())
+    data["machine"] = processor()
+    data["date"] = datetime.date.today().isoformat()
+    data["version"] = fastconv.__version__
+    rooms = dict(next(iter(data["levels"].values())))
+    rooms.update(data["levels"].get(isa.active(), {}))
+    data["levels"][isa.active()] = rooms | prices
+    DATA.write_text(json.dumps(data, indent=1) + "\n")
+
+
+def processor():
+    """The processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return "unknown"
+
+
+if __name__ == "__main__":
+    main()
