@@ -21,6 +21,7 @@ from fastconv._algorithms import registry
 from fastconv._core.problem import Problem
 from fastconv._kernels import isa
 from fastconv._planner import machine, planner
+from fastconv.ceiling import processor
 from fastconv.config import current
 
 from . import problem_sets
@@ -30,8 +31,9 @@ SETS = ("resnet50", "vgg19", "alexnet", "googlenet", "mobilenet", "mobilenet_dw"
 DATA = Path(machine.__file__).with_name("costs.json")
 LAYOUTS = ("channels_first", "channels_last")
 # Rooms predicted to need longer than this are not timed: their prices follow from smaller problems.
-LONGEST = 0.1
-ROUNDS = 5
+LONGEST = 0.02
+ROUNDS = 3
+MOST_FLOPS = 1.5e9
 
 
 class Counts:
@@ -47,7 +49,7 @@ class Counts:
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=0.02, help="per timing (default 0.02)")
+    parser.add_argument("--seconds", type=float, default=0.006, help="per timing (default 0.006)")
     parser.add_argument("--sets", default=",".join(SETS), help="problem sets, comma-separated")
     options = parser.parse_args(arguments)
     samples = collect(options.sets.split(","), options.seconds)
@@ -61,6 +63,8 @@ def collect(sets, seconds):
     for number, case in enumerate(cases):
         print(f"\r{number + 1}/{len(cases)} {case.name:40}", end="", file=sys.stderr, flush=True)
         for layout in LAYOUTS:
+            if case.flops > MOST_FLOPS:
+                continue
             problem = Problem.parse(case.spelling(layout))
             for threads in (1, 2):
                 for name, row in measure(case, problem, threads, seconds):
@@ -127,15 +131,6 @@ def store(prices):
     rooms.update(data["levels"].get(isa.active(), {}))
     data["levels"][isa.active()] = rooms | prices
     DATA.write_text(json.dumps(data, indent=1) + "\n")
-
-
-def processor():
-    """The processor's name, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return "unknown"
 
 
 if __name__ == "__main__":

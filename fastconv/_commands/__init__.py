@@ -9,7 +9,8 @@ A subcommand is a module with this face:
 ``run(arguments)``          do it; returns the exit status
 """
 
+from .. import ceiling
 from .._demo import command as demo
 from . import info
 
-COMMANDS = (demo, info)
+COMMANDS = (demo, info, ceiling)

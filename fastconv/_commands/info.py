@@ -9,6 +9,7 @@ import scipy
 from .. import __version__
 from .._core import blas, threads
 from .._kernels import isa
+from ..ceiling import processor
 from ..config import get_config
 
 name = "info"
@@ -32,7 +33,7 @@ def run(arguments):
 def _facts():
     settings = get_config()
     yield "fastconv", __version__
-    yield "processor", f"{_processor()}, {threads.available()} of {os.cpu_count()} usable"
+    yield "processor", f"{processor()}, {threads.available()} of {os.cpu_count()} usable"
     yield "kernel level", f"{isa.active()} (available: {', '.join(isa.available())})"
     yield "threads", settings["threads"]
     yield "precision", settings["precision"]
@@ -44,15 +45,3 @@ def _facts():
     ours = sorted(key for key in os.environ if key.startswith("FASTCONV_"))
     variables = " ".join(f"{key}={os.environ[key]}" for key in ours)
     yield "environment", variables or "no FASTCONV_* variable is set"
-
-
-def _processor():
-    """The processor's name as Linux gives it, or what Python knows of it."""
-    try:
-        with open("/proc/cpuinfo") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -1,0 +1,15 @@
+"""Measuring fastconv: against itself over time, against its peers, against the machine.
+
+=============  ===================================================================
+problems/      the problems, as data; `sets.json` names the sets
+problem_sets   a record -> a Case: sizes, paddings, seeded operands
+oracle         the float64 answer that every measured result is held to
+timing         bursts, rounds, and what is made of them
+suite          what the asv suites share
+bench_*.py     asv suites: convolution, pooling, images, signals, overhead, memory
+peers/         ``python -m benchmarks.peers``: every rival in a process of its own
+=============  ===================================================================
+
+Nothing here is imported by the library. `problem_sets`, `oracle` and `timing` import NumPy and
+SciPy alone, so that a rival's process may run in an environment without fastconv.
+"""

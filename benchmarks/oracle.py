@@ -1,0 +1,106 @@
+"""The right answer in float64, from NumPy and SciPy alone, and the distance of a result from it."""
+
+import sys
+from math import prod
+
+import numpy as np
+from scipy import signal
+
+# A float32 result may differ from float64 by this much, relative L2. Sums of float32 products err
+# by about 1e-7 x the square root of their length; a wrong border or tap errs by 1e-2 and more.
+TOLERANCE = 1e-5
+
+# A direct float64 sum of more taps than this per output goes through an FFT instead.
+_MANY_TAPS = 64
+
+
+def answer(case, x, weight=None, bias=None):
+    """The float64 result of `case` on channels-first operands, channels first."""
+    if case.op != "conv":
+        return _pool(case, x)
+    x, weight = _padded(case, x, 0.0), weight.astype(np.float64)
+    few_channels = case.out_channels * case.in_channels // case.groups <= 16
+    if case.taps > _MANY_TAPS and few_channels and set(case.dilation) == {1}:
+        y = _by_fft(case, x, weight)
+    else:
+        y = _by_taps(case, x, weight)
+    if bias is not None:
+        y += bias.astype(np.float64).reshape(-1, *(1,) * case.ndim)
+    return y
+
+
+def relative_error(result, truth):
+    """Relative L2 distance; infinite where the result is not finite and the truth is."""
+    if result.shape != truth.shape:
+        return float("inf")
+    difference = float(np.linalg.norm((result - truth).ravel()))
+    if not np.isfinite(difference):
+        return float("inf")
+    return difference / max(float(np.linalg.norm(truth.ravel())), sys.float_info.min)
+
+
+def channels_first(array, layout):
+    """`array` of `layout` seen channels first."""
+    return array if layout == "channels_first" else np.moveaxis(array, -1, 1)
+
+
+def _padded(case, x, value):
+    """`x` in float64, padded (cropped where negative) to what the windows touch."""
+    grow, crop = [(0, 0), (0, 0)], [slice(None), slice(None)]
+    for axis in range(case.ndim):
+        extent = case.dilation[axis] * (case.kernel[axis] - 1) + 1
+        need = (case.output[axis] - 1) * case.stride[axis] + extent
+        before = case.padding[axis][0]
+        grow.append((max(before, 0), max(need - before - case.input[axis], 0)))
+        start = max(-before, 0)
+        crop.append(slice(start, start + need))
+    return np.pad(x.astype(np.float64), grow, constant_values=value)[tuple(crop)]
+
+
+def _windows(case, padded):
+    """For every tap, the elements it meets: a view shaped like the output."""
+    for tap in np.ndindex(*case.kernel):
+        yield tap, padded[
+            (
+                ...,
+                *(
+                    slice(t * d, t * d + (o - 1) * s + 1, s)
+                    for t, d, o, s in zip(tap, case.dilation, case.output, case.stride)
+                ),
+            )
+        ]
+
+
+def _by_taps(case, x, weight):
+    groups, outputs = case.groups, prod(case.output)
+    weight = weight.reshape(groups, -1, *weight.shape[1:])
+    total = np.zeros((case.batch, groups, weight.shape[1], outputs))
+    for tap, window in _windows(case, x):
+        columns = window.reshape(case.batch, groups, -1, outputs)
+        matrix = weight[(..., *tap)]
+        # Depthwise: a product of one column by one row each, which matmul does one by one.
+        total += matrix * columns if matrix.shape[1:] == (1, 1) else matrix @ columns
+    return total.reshape(case.batch, case.out_channels, *case.output)
+
+
+def _by_fft(case, x, weight):
+    y = np.zeros((case.batch, case.out_channels, *case.output))
+    step = tuple(slice(None, None, s) for s in case.stride)
+    fan_in = case.in_channels // case.groups
+    for n, k in np.ndindex(case.batch, case.out_channels):
+        first = k // (case.out_channels // case.groups) * fan_in
+        for c in range(fan_in):
+            flipped = np.flip(weight[k, c])
+            y[n, k] += signal.oaconvolve(x[n, first + c], flipped, mode="valid")[step]
+    return y
+
+
+def _pool(case, x):
+    largest = case.op == "max_pool"
+    total = np.full((case.batch, case.in_channels, *case.output), -np.inf if largest else 0.0)
+    for _, window in _windows(case, _padded(case, x, -np.inf if largest else 0.0)):
+        if largest:
+            np.maximum(total, window, out=total)
+        else:
+            total += window
+    return total if largest else total / case.taps

@@ -1,0 +1,127 @@
+"""PyTorch, eager: channels first, channels last, and weights prepacked for oneDNN."""
+
+from .face import Prepared, Refusal, Rival
+
+
+class ChannelsFirst(Rival):
+    """torch.nn.functional on contiguous tensors."""
+
+    name = "torch"
+    modules = ("torch",)
+    last = False
+
+    def start(self, threads):
+        import torch
+
+        torch.set_num_threads(threads)
+        # In force for the whole process; leaving it is what its object does when it dies.
+        self._inference = torch.inference_mode()
+        self._inference.__enter__()
+        precision = torch.backends.mkldnn.conv.fp32_precision
+        return f"torch {torch.__version__}, fp32_precision {precision}"
+
+    def prepare(self, case, layout, x, weight, bias):
+        import torch
+        import torch.nn.functional as F
+
+        x, weight, bias = self.tensors(case, layout, x, weight, bias)
+        pads, pad_first = _padding(case)
+        settings = {"stride": case.stride, "padding": pads}
+        if case.op == "conv":
+            function = getattr(F, f"conv{case.ndim}d")
+            settings |= {"dilation": case.dilation, "groups": case.groups}
+
+            def operation(x):
+                return function(x, weight, bias, **settings)
+        else:
+            function = getattr(F, f"{case.op}{case.ndim}d")
+            if case.op == "max_pool":
+                settings["dilation"] = case.dilation
+            if case.op == "max_pool" and _ceil_mode(case):
+                pads, pad_first = tuple(p[0] for p in case.padding), None
+                settings |= {"ceil_mode": True, "padding": pads}
+            if any(2 * p > k for p, k in zip(settings["padding"], case.kernel)):
+                raise Refusal("padding of more than half a window")
+
+            def operation(x):
+                return function(x, case.kernel, **settings)
+
+        if pad_first is None:
+            return Prepared(lambda: operation(x), torch.Tensor.numpy)
+        value = float("-inf") if case.op == "max_pool" else 0.0
+        return Prepared(
+            lambda: operation(F.pad(x, pad_first, value=value)),
+            torch.Tensor.numpy,
+            "F.pad in the call: the padding is not symmetric",
+        )
+
+    def tensors(self, case, layout, x, weight, bias):
+        """The operands in the memory format of this rival, x and weight of the same."""
+        import torch
+
+        x = torch.from_numpy(x)
+        if layout == "channels_last":
+            x = x.movedim(-1, 1)
+        weight = None if weight is None else torch.from_numpy(weight)
+        bias = None if bias is None else torch.from_numpy(bias)
+        if not self.last:
+            return x.contiguous(), weight, bias
+        if case.ndim == 1:
+            raise Refusal("torch has no channels-last memory format for 1-D")
+        memory_format = torch.channels_last if case.ndim == 2 else torch.channels_last_3d
+        if weight is not None:
+            weight = weight.contiguous(memory_format=memory_format)
+        return x.contiguous(memory_format=memory_format), weight, bias
+
+
+class ChannelsLast(ChannelsFirst):
+    """The same functions on tensors in the channels-last memory format."""
+
+    name = "torch-cl"
+    last = True
+
+
+class Packed(ChannelsFirst):
+    """oneDNN through PyTorch with reordered weights, as torch.compile's frozen graphs call it."""
+
+    name = "torch-packed"
+    planned = True
+    last = True
+
+    def prepare(self, case, layout, x, weight, bias):
+        import torch
+
+        if case.op != "conv":
+            raise Refusal("only convolution has weights")
+        if not case.symmetric:
+            raise Refusal("padding is not symmetric")
+        x, weight, bias = self.tensors(case, layout, x, weight, bias)
+        reorder = getattr(torch._C._nn, f"mkldnn_reorder_conv{case.ndim}d_weight")
+        pads = tuple(before for before, _ in case.padding)
+        geometry = (pads, case.stride, case.dilation, case.groups)
+        packed = reorder(weight.to_mkldnn(), *geometry, x.shape)
+        convolve = torch.ops.mkldnn._convolution_pointwise
+        return Prepared(
+            lambda: convolve(x, packed, bias, *geometry, "none", [], ""), torch.Tensor.numpy
+        )
+
+
+def _padding(case):
+    """(one padding per axis, or zeros; what F.pad must do first, or None)."""
+    if case.symmetric:
+        return tuple(before for before, _ in case.padding), None
+    # F.pad lists the last axis first.
+    return (0,) * case.ndim, tuple(side for pair in reversed(case.padding) for side in pair)
+
+
+def _ceil_mode(case):
+    """Whether padding as before the first element, and ceil_mode, make the same windows."""
+    if case.symmetric:
+        return False
+    for size, kernel, stride, dilation, (before, _), outputs in zip(
+        case.input, case.kernel, case.stride, case.dilation, case.padding, case.output
+    ):
+        room = size + 2 * before - dilation * (kernel - 1) - 1
+        if -(-room // stride) + 1 != outputs or (outputs - 1) * stride >= size + before:
+            return False
+    return True

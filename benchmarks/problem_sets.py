@@ -1,0 +1,251 @@
+"""Problem sets: records of `problems/*.json` as cases with sizes, paddings and seeded operands.
+
+The same cases are measured by the asv suites and the peers command. Of the files, `conv_edge.json`
+and `conv_transpose.json` (whose `in` is the smaller side) serve tests alone.
+"""
+
+import json
+from functools import cache
+from math import prod
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+FOLDER = Path(__file__).with_name("problems")
+OPS = ("conv", "max_pool", "avg_pool")
+# Below this every integer is exact in float32, whatever the order of a sum.
+EXACT_FLOAT32 = 2**24
+
+
+class Case(NamedTuple):
+    """One operation on given sizes, and what fills its operands."""
+
+    name: str
+    op: str  # one of OPS
+    batch: int
+    in_channels: int
+    out_channels: int
+    groups: int
+    input: tuple
+    kernel: tuple
+    stride: tuple
+    dilation: tuple
+    padding: tuple  # one (before, after) pair per axis; a negative `after` crops
+    output: tuple
+    bias: bool
+    weight: str  # "normal", or the name of an image filter
+    count: int  # how often the layer occurs in its network
+
+    @property
+    def ndim(self):
+        return len(self.input)
+
+    @property
+    def taps(self):
+        return prod(self.kernel)
+
+    @property
+    def flops(self):
+        """Floating-point operations of the direct sum; window elements visited, for pooling."""
+        if self.op == "conv":
+            per_output = 2 * self.taps * (self.in_channels // self.groups)
+        else:
+            per_output = self.taps
+        return self.batch * self.out_channels * prod(self.output) * per_output
+
+    @property
+    def bytes(self):
+        """Bytes of the float32 operands and the result: the least that has to move."""
+        elements = self.batch * self.in_channels * prod(self.input)
+        elements += self.batch * self.out_channels * prod(self.output)
+        if self.op == "conv":
+            elements += prod(self.weight_shape)
+        return 4 * elements
+
+    @property
+    def symmetric(self):
+        """Whether one padding per axis, the same on both sides, describes the case."""
+        return all(before == after for before, after in self.padding)
+
+    @property
+    def weight_shape(self):
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel)
+
+    def shape(self, channels, spatial, layout):
+        """Shape of a batch of `channels` planes of `spatial` sizes; `layout` as in fastconv."""
+        if layout == "channels_first":
+            return (self.batch, channels, *spatial)
+        return (self.batch, *spatial, channels)
+
+    def input_shape(self, layout):
+        return self.shape(self.in_channels, self.input, layout)
+
+    def output_shape(self, layout):
+        return self.shape(self.out_channels, self.output, layout)
+
+    def spelling(self, layout="channels_first", dtype="float32"):
+        """The library's one-line spelling of the problem."""
+        from fastconv._core.problem import Problem
+
+        pad_begin, pad_end = zip(*self.padding)
+        return str(
+            Problem(
+                self.op, dtype, layout, self.batch, self.in_channels, self.out_channels,
+                self.groups, self.input, self.kernel, self.stride, self.dilation,
+                pad_begin, pad_end, self.output, bias=self.bias,
+            )
+        )  # fmt: skip
+
+    def operands(self, layout="channels_first", dtype="float32", values="normal", seed=0):
+        """Arrays (input, weight, bias), contiguous in `layout`; None where the case has none.
+
+        `values` is "normal" (standard normal) or "integers": small, none of them zero everywhere,
+        and every sum exact in float32.
+        """
+        random = np.random.default_rng(seed)
+        if values == "normal":
+            draw = random.standard_normal
+        else:
+            draw = _integers(random, self)
+        x = draw(self.input_shape("channels_first"))
+        if layout == "channels_last":
+            x = np.moveaxis(x, 1, -1)
+        x = np.ascontiguousarray(x, dtype)
+        if self.op != "conv":
+            return x, None, None
+        if self.weight == "normal" or values == "integers":
+            weight = draw(self.weight_shape)
+        else:
+            weight = np.broadcast_to(image_filter(self.weight, self.kernel), self.weight_shape)
+        bias = draw((self.out_channels,)).astype(dtype) if self.bias else None
+        return x, np.ascontiguousarray(weight, dtype), bias
+
+    def cut(self, batch=None, max_flops=None):
+        """The case with at most `batch` images and, by cutting rows, at most `max_flops`."""
+        case = self
+        if batch is not None:
+            case = case._replace(batch=min(case.batch, batch))
+        if max_flops is None or case.flops <= max_flops:
+            return case
+        rows = max(1, int(case.output[0] * max_flops / case.flops))
+        before, after = case.padding[0]
+        extent = case.dilation[0] * (case.kernel[0] - 1) + 1
+        size = (rows - 1) * case.stride[0] + extent - before - after
+        return case._replace(
+            name=f"{case.name} ({rows} of {case.output[0]} rows)",
+            input=(size, *case.input[1:]),
+            output=(rows, *case.output[1:]),
+        )
+
+
+def _integers(random, case):
+    """A source of integers so small that no sum of the case reaches EXACT_FLOAT32."""
+    terms = case.taps * (case.in_channels // case.groups if case.op == "conv" else 1) + 1
+    largest = min(8, int((EXACT_FLOAT32 / terms) ** 0.5))
+    if largest < 1:
+        raise ValueError(f"{case.name}: a sum of {terms} terms cannot be kept exact in float32")
+    return lambda shape: random.integers(-largest, largest, shape, endpoint=True).astype(float)
+
+
+def image_filter(name, kernel):
+    """The image filter `name` as a float64 array of shape `kernel`."""
+    height, width = kernel
+    if name == "sobel":
+        return np.outer([1, 2, 1], [-1, 0, 1]).astype(float)
+    if name == "laplace":
+        return np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], float)
+    if name == "box":
+        return np.full(kernel, 1 / (height * width))
+    if name == "gaussian":
+        # The usual choice of sigma for a window of n: the tail past the window is below 1 %.
+        rows, columns = (
+            np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (n / 6)) ** 2) for n in kernel
+        )
+        window = np.outer(rows, columns)
+        return window / window.sum()
+    raise ValueError(f"no image filter {name!r}")
+
+
+@cache
+def records(file):
+    """The records of one file of `problems/`, as they are written."""
+    return tuple(json.loads((FOLDER / file).read_text())["problems"])
+
+
+@cache
+def _sets():
+    return json.loads((FOLDER / "sets.json").read_text())["sets"]
+
+
+def names():
+    """The named sets."""
+    return tuple(_sets())
+
+
+@cache
+def cases(name):
+    """The cases of the set `name`, bounded as `sets.json` says."""
+    if name not in _sets():
+        raise ValueError(f"no problem set {name!r}; there are {', '.join(names())}")
+    chosen = _sets()[name]
+    max_macs = chosen.get("max_macs")
+    found = []
+    for file, part in chosen["parts"]:
+        for record in records(file):
+            if record["set"] != part:
+                continue
+            for case in from_record(record):
+                per_mac = 2 if case.op == "conv" else 1
+                found.append(case.cut(chosen.get("batch"), max_macs and per_mac * max_macs))
+    return tuple(found)
+
+
+def find(set_name, case_name):
+    """The one case of a set whose name is, or ends with, `case_name`."""
+    endings = (":" + case_name, "/" + case_name)
+    found = [c for c in cases(set_name) if c.name == case_name or c.name.endswith(endings)]
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} cases {case_name!r} in the set {set_name!r}")
+    return found[0]
+
+
+def from_record(record):
+    """The cases of one record: one, or for a window of no stated kind both poolings."""
+    for op in _ops_of(record):
+        begin, end = record["pad_begin"], record["pad_end"]
+        if record["symmetric_floor_ok"]:
+            # The recorded end is what the windows touch; the floor rule ignores the rest.
+            end = begin
+        yield Case(
+            name=record["name"] or f"{record['set']} {record['in']} {record['kernel']}",
+            op=op,
+            batch=record["N"],
+            in_channels=record["C"],
+            out_channels=record.get("K", record["C"]),
+            groups=record.get("G", record["C"]),
+            **{key: tuple(record[word]) for key, word in _SIZES.items()},
+            padding=tuple(zip(begin, end)),
+            bias=op == "conv" and record.get("bias", True),
+            weight=record.get("weight", "normal"),
+            count=record["count"],
+        )
+
+
+_SIZES = {
+    "input": "in", "kernel": "kernel", "stride": "stride", "dilation": "dilation", "output": "out",
+}  # fmt: skip
+
+
+def _ops_of(record):
+    if "op" in record:
+        return (record["op"],)
+    if "K" in record:
+        return ("conv",)
+    # Upstream lists windows; the layer's name says what pools in them.
+    layer = record["name"].rpartition(":")[2]
+    if "max" in layer:
+        return ("max_pool",)
+    if "avg" in layer or "ave" in layer:
+        return ("avg_pool",)
+    return ("max_pool", "avg_pool")

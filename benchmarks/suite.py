@@ -1,0 +1,86 @@
+"""What the asv suites share: layers by name, one check of every answer, how long to measure.
+
+The number of threads comes from the environment (``OMP_NUM_THREADS`` in the matrix of
+``asv.conf.json``); fastconv and the BLAS below it both obey it.
+"""
+
+import time
+
+import fastconv
+from benchmarks import oracle, problem_sets, timing
+
+LAYOUTS = ("channels_first", "channels_last")
+_TRACKED = 0.15  # seconds that a tracked rate is measured for
+
+
+class Measured:
+    """Base of the suites: `prepare` of a subclass returns the call to measure, its answer checked.
+
+    asv runs `setup` again before every single call that it times, and leaves calls unbatched that
+    have a setup. Operands are made, and the answer is checked, only when the parameters are new;
+    the number of calls in a sample follows from how long one takes.
+    """
+
+    rounds = 2
+    repeat = (3, 12, 0.6)  # at least, at most, seconds
+    sample_time = 0.02
+    warmup_time = 0.05
+    timeout = 60
+    _ready = None
+
+    def setup(self, *params):
+        if self._ready == params:
+            return
+        self.call = self.prepare(*params)
+        self._ready = params
+        self.number = max(1, int(self.sample_time / timing.burst(self.call, 0.005).minimum))
+
+
+def arguments(case, layout="channels_first"):
+    """(function, input, other arguments, keywords) that compute `case` with fastconv."""
+    x, weight, bias = case.operands(layout)
+    function = getattr(fastconv, f"{case.op}{case.ndim}d")
+    keywords = {"stride": case.stride, "padding": case.padding, "data_format": layout}
+    if case.op == "conv":
+        return function, x, (weight, bias), {
+            **keywords, "dilation": case.dilation, "groups": case.groups,
+        }  # fmt: skip
+    if case.op == "max_pool":
+        keywords["dilation"] = case.dilation
+    return function, x, (case.kernel,), keywords
+
+
+def checked_call(case, layout="channels_first"):
+    """A call of the public function without arguments, its answer checked once."""
+    function, x, args, keywords = arguments(case, layout)
+    _check(case, layout, function(x, *args, **keywords), x, args)
+    return lambda: function(x, *args, **keywords)
+
+
+def checked_plan(case, layout="channels_first"):
+    """(call of a plan that writes in place, the plan), its answer checked once."""
+    function, x, args, keywords = arguments(case, layout)
+    plan = fastconv.plan(function, x.shape, *args, **keywords)
+    out = plan(x)
+    _check(case, layout, out, x, args)
+    return (lambda: plan(x, out=out)), plan
+
+
+def _check(case, layout, result, x, args):
+    weight, bias = args if case.op == "conv" else (None, None)
+    truth = oracle.answer(case, oracle.channels_first(x, layout), weight, bias)
+    # The true answer came from BLAS, whose threads must not be there while we are measured.
+    timing.rest(time.process_time)
+    error = oracle.relative_error(oracle.channels_first(result, layout), truth)
+    if not error <= oracle.TOLERANCE:
+        raise AssertionError(f"wrong answer, relative error {error:.1e}: {case.spelling(layout)}")
+
+
+def seconds(call):
+    """Seconds per call, for the suites that track a rate."""
+    return timing.burst(call, _TRACKED).minimum
+
+
+def table(*names):
+    """Cases by their names "set/case", for a `params` list of names."""
+    return {name: problem_sets.find(*name.split("/", 1)) for name in names}
