@@ -48,7 +48,7 @@ def estimate(problem, machine, prepacked):
         flops=2 * vectors * state.k.lanes * problem.taps,
         tiles=tile_count(vectors, state.k.depthwise_rows),
         moved=moved,
-        rows=problem.batch * prod(problem.output[:-1]),
+        rows=problem.batch * prod(problem.output) // problem.output[problem.ndim - 1],
         weights=outputs,
     )
 

@@ -71,7 +71,7 @@ def estimate(problem, machine, prepacked):
                  * planes.phases[0] * planes.phases[1] * planes.phases[2])
     if state.plan.linear or problem.layout == "channels_last":
         moved += problem.batch * problem.out_channels * prod(problem.output)
-        rows += problem.batch * problem.out_channels * prod(problem.output[:-1])
+        rows += problem.batch * problem.out_channels * prod(problem.output) // problem.output[problem.ndim - 1]
     return machine.seconds(
         name,
         flops=product_flops(problem, state.plan.cost),

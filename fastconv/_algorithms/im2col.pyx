@@ -1,19 +1,18 @@
 # Convolution as a matrix product: the input's windows become the columns of a matrix, the filters
 # are its left factor, BLAS multiplies. Columns are made for a limited number of outputs at a time,
-# so that the workspace is bounded whatever the size of the problem.
+# so that the workspace is bounded whatever the size of the problem. Only BLAS uses threads here:
+# its workers spin for a while after each product, and would fight with workers of our own.
 
 from math import prod
 
 import numpy as np
 
-from cython.parallel cimport prange
 from libc.string cimport memset
 
 from fastconv._algorithms._packing cimport copy_elements
 from fastconv._core.arena cimport Scratch, acquire, release
 from fastconv._core.blas cimport gemm
 from fastconv._core.geometry cimport Geometry, View, canonical, view_of
-from fastconv._core.threads cimport usable
 
 name = "im2col"
 kinds = ("conv",)
@@ -47,9 +46,11 @@ def estimate(problem, machine, prepacked):
         name,
         flops=2 * problem.macs * (1 + 48 / narrow),
         tiles=products,
-        moved=problem.batch * outputs * (problem.in_channels * problem.taps + 2 * problem.out_channels),
-        rows=problem.batch * (problem.in_channels * problem.taps + problem.out_channels)
-        * prod(problem.output[:-1]),
+        # By one thread, whatever the others do.
+        moved=machine.threads * problem.batch * outputs
+        * (problem.in_channels * problem.taps + 2 * problem.out_channels),
+        rows=machine.threads * problem.batch * prod(problem.output) // problem.output[problem.ndim - 1]
+        * (problem.in_channels * problem.taps + problem.out_channels),
         weights=0,
     )
 
@@ -73,9 +74,9 @@ def run(problem, packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if problem.dtype == "float64":
-        _run[double](problem, packed, x, bias, y, threads, 0)
+        _run[double](problem, packed, x, bias, y, 0)
     else:
-        _run[float](problem, packed, x, bias, y, threads, 0)
+        _run[float](problem, packed, x, bias, y, 0)
 
 
 def _matrix(problem):
@@ -91,7 +92,7 @@ def _pixels(problem):
     return min(max(fitting, FEWEST_PIXELS), prod(problem.output))
 
 
-cdef void _run(problem, packed, x, bias, y, threads, real zero) except *:
+cdef void _run(problem, packed, x, bias, y, real zero) except *:
     cdef Geometry g = canonical(problem)
     cdef bint last = problem.layout == "channels_last", relu = problem.relu
     cdef View vx = view_of(x, last), vy = view_of(y, last)
@@ -103,7 +104,7 @@ cdef void _run(problem, packed, x, bias, y, threads, real zero) except *:
     if bias is not None:
         biases = <const real*> <size_t> bias.ctypes.data
     cdef const real* weights = <const real*> <size_t> packed.ctypes.data
-    cdef int workers = usable(threads), dtype = 1 if real is double else 0
+    cdef int dtype = 1 if real is double else 0
     cdef Scratch scratch = acquire((filters + depth) * pixels * sizeof(real))
     cdef real* columns = <real*> scratch.data
     cdef real* products = columns + depth * pixels
@@ -113,23 +114,22 @@ cdef void _run(problem, packed, x, bias, y, threads, real zero) except *:
                 for first in range(0, total, pixels):
                     count = min(pixels, total - first)
                     with nogil:
-                        _fill_columns(&g, &vx, n, group, first, count, columns, workers)
+                        _fill_columns(&g, &vx, n, group, first, count, columns)
                         gemm(dtype, filters, count, depth,
                              <const char*> (weights + group * filters * depth), depth, False,
                              <const char*> columns, count, False, <char*> products, count)
                         _store(&g, &vy, n, group, first, count, products,
-                               NULL if biases == NULL else biases + group * filters, relu, workers)
+                               NULL if biases == NULL else biases + group * filters, relu)
     finally:
         release(scratch)
 
 
 cdef void _fill_columns(const Geometry* g, const View* x, Py_ssize_t n, Py_ssize_t group,
-                        Py_ssize_t first, Py_ssize_t count, real* columns,
-                        int threads) noexcept nogil:
+                        Py_ssize_t first, Py_ssize_t count, real* columns) noexcept nogil:
     cdef Py_ssize_t channels = g.in_channels // g.groups
     cdef Py_ssize_t taps = g.kernel[0] * g.kernel[1] * g.kernel[2], row
     cdef const char* source = x.data + n * x.batch + group * channels * x.channel
-    for row in prange(channels * taps, num_threads=threads, schedule="static"):
+    for row in range(channels * taps):
         _fill_row(g, x, source + row // taps * x.channel, row % taps, first, count,
                   columns + row * count)
 
@@ -169,12 +169,12 @@ cdef Py_ssize_t _ceil(Py_ssize_t value, Py_ssize_t divisor) noexcept nogil:
 
 
 cdef void _store(const Geometry* g, const View* y, Py_ssize_t n, Py_ssize_t group,
-                 Py_ssize_t first, Py_ssize_t count, real* products, const real* bias, bint relu,
-                 int threads) noexcept nogil:
+                 Py_ssize_t first, Py_ssize_t count, real* products, const real* bias,
+                 bint relu) noexcept nogil:
     """Products plus bias, through the activation, to the output."""
     cdef Py_ssize_t filters = g.out_channels // g.groups, f
     cdef char* target = y.data + n * y.batch + group * filters * y.channel
-    for f in prange(filters, num_threads=threads, schedule="static"):
+    for f in range(filters):
         _store_row(g, y, target + f * y.channel, first, count, products + f * count,
                    0 if bias == NULL else bias[f], relu)
 
