@@ -64,9 +64,8 @@ each_record = pytest.mark.parametrize(
 @each_record
 def test_rooms_equal_the_numpy_oracle(index):
     c = case(index)
-    threads = itertools.cycle(THREADS)
-    for layout, level in itertools.product(LAYOUTS, isa.available()):
-        check = partial(run_room, pooling, x=c.x, threads=next(threads))
+    for layout, level, threads in itertools.product(LAYOUTS, isa.available(), THREADS):
+        check = partial(run_room, pooling, x=c.x, threads=threads)
         with isa.use(level):
             maximum = c.problem("max_pool", layout=layout)
             y, indices = check(maximum)
