@@ -1,11 +1,11 @@
 """fastconv: convolution and pooling for NumPy arrays on the CPU."""
 
-from . import filters, shapes
-from .config import config, get_config, set_config
+from . import filters, shapes, wisdom
+from .config import config, get_config, set_config, show_config
 from .conv import conv1d, conv2d, conv3d
 from .linear_maps import as_matrix, col2im, im2col
 from .locally_connected import locally_connected1d, locally_connected2d, locally_connected3d
-from .planning import plan
+from .planning import explain, plan, tune
 from .pool import (
     ArgmaxCache,
     avg_pool1d,
@@ -31,6 +31,7 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "explain",
     "filters",
     "get_config",
     "global_avg_pool",
@@ -45,4 +46,7 @@ __all__ = [
     "plan",
     "set_config",
     "shapes",
+    "show_config",
+    "tune",
+    "wisdom",
 ]

@@ -5,10 +5,13 @@ from contextvars import ContextVar
 from typing import NamedTuple
 
 from ._algorithms import registry
-from ._core import threads as _threads
+from ._core import blas, threads as _threads
 from ._core.arguments import as_int, one_of
+from ._kernels import isa
+from ._planner import wisdom
 
 PRECISIONS = ("highest", "high", "medium")
+TUNINGS = ("estimate", "measure", "wisdom")
 
 
 class Settings(NamedTuple):
@@ -18,6 +21,8 @@ class Settings(NamedTuple):
     precision: str = "highest"
     algorithm: str | None = None
     max_workspace: int | None = None  # bytes
+    tuning: str = "estimate"
+    deterministic: bool = False
 
 
 _process = Settings(_threads.default())
@@ -55,6 +60,15 @@ def config(**changes):
         Force one algorithm; a problem that it cannot do raises with its reason.
     max_workspace : int or None
         Bytes of scratch memory that an algorithm may use.
+    tuning : {"estimate", "measure", "wisdom"}
+        How an algorithm is chosen for a problem that `fastconv.tune` has not measured yet.
+        ``"estimate"``: by a cost model; nothing is ever measured. ``"measure"``: the algorithms
+        are measured at first sight, for a tenth of a second, and the result is remembered in this
+        process (`fastconv.wisdom.save` keeps it). ``"wisdom"``: by the cost model too, but with
+        a RuntimeWarning, to find what is not tuned yet.
+    deterministic : bool
+        Choose by the cost model alone, whatever was measured or remembered, so that two runs with
+        the same settings on the same machine choose alike and give the same bits.
 
     Examples
     --------
@@ -76,6 +90,8 @@ def _checked(changes):
         "precision": lambda value: one_of("config", "precision", value, PRECISIONS),
         "algorithm": check_algorithm,
         "max_workspace": _check_bytes,
+        "tuning": lambda value: one_of("config", "tuning", value, TUNINGS),
+        "deterministic": _check_flag,
     }
     for name in changes:
         if name not in checks:
@@ -88,6 +104,27 @@ def check_algorithm(algorithm, op="config"):
     if algorithm is None:
         return None
     return one_of(op, "algorithm", algorithm, registry.algorithm_names())
+
+
+def show_config():
+    """Print version, machine, settings and wisdom, one fact per line."""
+    facts = {
+        "fastconv": wisdom.version(),
+        "processor": f"{wisdom.processor()}, {_threads.available()} usable",
+        "kernel level": f"{isa.active()} (available: {', '.join(isa.available())})",
+        **get_config(),
+        "BLAS": blas.description(),
+        "wisdom": f"{wisdom.path() or 'no file'}, {len(wisdom.entries())} entries in memory",
+    }
+    width = max(map(len, facts))
+    for fact, value in facts.items():
+        print(f"{fact:<{width}}  {value}")
+
+
+def _check_flag(value):
+    if value is not True and value is not False:
+        raise TypeError(f"config: deterministic must be True or False, got {value!r}")
+    return value
 
 
 def _check_bytes(value):

@@ -1,13 +1,16 @@
-"""Plans: operations prepared once for arrays of one shape, with their weights already packed."""
+"""Plans, explanations and tuning of operations."""
 
 import numpy as np
 
-from . import conv
-from ._conv_call import ConvCall
-from ._planner import planner
+from . import _tuning, conv, pool
+from ._core.problem import Problem
+from ._planner import explanation, planner
+from ._pose import pose, pose_problem
 from .config import current
 
-_CONVOLUTIONS = {conv.conv1d: 1, conv.conv2d: 2, conv.conv3d: 3}
+# Their parsed calls hold on to what was chosen.
+for _calls in (conv._calls, pool._calls):
+    planner.on_change(_calls.clear)
 
 
 def plan(op, *args, **kwargs):
@@ -16,21 +19,23 @@ def plan(op, *args, **kwargs):
     Parameters
     ----------
     op : function
-        `conv1d`, `conv2d`, `conv3d`, or a pooling function of fastconv.
+        `conv1d`, `conv2d`, `conv3d`, or a max, average or global pooling function of fastconv.
     *args, **kwargs
         The arguments of `op`. Instead of the input array its shape may be given; its dtype is
-        then that of the weight (float32 for pooling, or as the keyword `dtype` says).
+        then that of the weight (float32 for pooling), or as the keyword `dtype` says.
 
     Returns
     -------
     Plan
         Call it with an input: ``plan(x)`` or ``plan(x, out=y)``. Weight and bias are captured:
-        later changes of those arrays do not reach the plan. It may be called from many threads.
+        later changes of those arrays do not reach the plan, nor do later changes of settings or
+        wisdom. It may be called from many threads.
 
     Raises
     ------
     ValueError, TypeError
-        As `op` itself does for wrong arguments.
+        As `op` itself does for wrong arguments; ValueError for an `op` without a choice of
+        algorithms.
 
     Examples
     --------
@@ -39,25 +44,159 @@ def plan(op, *args, **kwargs):
     >>> p = fastconv.plan(fastconv.conv2d, (1, 3, 32, 32), w, padding=1)
     >>> p(np.ones((1, 3, 32, 32), np.float32)).shape
     (1, 8, 32, 32)
+    >>> fastconv.plan(fastconv.max_pool2d, (1, 3, 32, 32), 2).output_shape
+    (1, 3, 16, 16)
     """
-    if op in _CONVOLUTIONS:
-        return ConvPlan(_CONVOLUTIONS[op], *args, **kwargs)
-    raise ValueError(f"plan: {getattr(op, '__name__', op)!r} is not an operation that can be planned")
+    posed = pose(op, args, kwargs, current(), prepacked=True)
+    return (ConvPlan if "weight" in posed.arguments else PoolPlan)(op.__name__, posed)
 
 
-def _stand_in(op, input, dtype):
-    """An array of the shape and dtype of the input that takes no memory."""
-    if isinstance(input, np.ndarray):
-        input, dtype = input.shape, input.dtype
-    try:
-        shape = tuple(input)
-    except TypeError:
-        raise TypeError(f"{op}: plan needs an input array or its shape, got {input!r}") from None
-    return np.broadcast_to(np.zeros((), dtype), shape)
+def explain(op, *args, **kwargs):
+    """Say which algorithm computes an operation, why, and what the others would do.
+
+    Parameters
+    ----------
+    op : function, Problem, str or Plan
+        As for `plan`; or a problem, or its one-line spelling.
+    *args, **kwargs
+        The arguments of `op`. Input and weight may be given as shapes; their dtype is then
+        float32, or as the keyword `dtype` says.
+
+    Returns
+    -------
+    Explanation
+        Printed as a table; with `plot`, and everything as attributes. For dtypes that are
+        computed in another one (half precision, integers, complex) it is about that problem.
+        With ``tuning="measure"`` a new problem is measured, as the call would.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `op` itself does for wrong arguments, also where a forced algorithm cannot do it.
+
+    Examples
+    --------
+    >>> import fastconv
+    >>> e = fastconv.explain(fastconv.conv2d, (1, 64, 56, 56), (64, 64, 3, 3), padding=1)
+    >>> str(e.problem)
+    'conv2d f32 cf n1 c64 k64 g1 i56x56 f3x3 s1x1 d1x1 p1x1 q1x1 o56x56'
+    >>> e.algorithm in [row.algorithm for row in e.candidates]
+    True
+    """
+    settings = current()
+    if isinstance(op, (Plan, Problem, str)):
+        if args or kwargs:
+            raise TypeError("explain: a plan or problem takes no further arguments")
+        if isinstance(op, Plan):
+            return op.explain()
+        posed = pose_problem(Problem.parse(op) if isinstance(op, str) else op, settings)
+    else:
+        posed = pose(op, args, kwargs, settings)
+    if not posed.problem.macs:
+        return explanation.empty(posed.problem, posed.settings, _NOTHING)
+    return explanation.explain(
+        posed.problem, posed.settings, executable=posed.executable, note=posed.note
+    )
+
+
+def tune(op, *args, budget=1.0, progress=None, **kwargs):
+    """Measure the algorithms for an operation or for many, and remember the fastest.
+
+    The rooms take turns on random data of the given sizes, under the settings in force; those
+    more than 1.25 times slower than the best drop out early, and those predicted to be hopeless
+    are not tried. Calls that pack their weights and plans that have them packed are tuned apart.
+    What is found goes to memory, and to the default file of `fastconv.wisdom`.
+
+    Parameters
+    ----------
+    op : function, Problem, str, path, or list of Problem or str
+        An operation as for `explain`; or a problem, or its spelling; or several of them; or a
+        file of them: one spelling per line, or JSON.
+    *args, **kwargs
+        The arguments of `op` if it is a function.
+    budget : float
+        Seconds for everything together. Each decision takes one call of the predicted fastest
+        algorithm at least, however long that is.
+    progress : callable or bool, optional
+        Called with a tuple (done, total, problem, prepacked, leader, seconds) again and again;
+        True for a line on the terminal. By default a line if standard error is a terminal.
+
+    Returns
+    -------
+    Tuning
+        A tuple of one Explanation per decision; printed as a table.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On Ctrl-C, after remembering and saving all that was measured.
+
+    Examples
+    --------
+    >>> import fastconv
+    >>> with fastconv.config(threads=1):
+    ...     found = fastconv.tune(fastconv.max_pool2d, (1, 4, 8, 8), 2, budget=0.01)
+    >>> found[0].problem.kind
+    'max_pool'
+    """
+    if not isinstance(budget, (int, float)) or not 0 <= budget < 1e9:
+        raise ValueError(f"tune: budget must be a number of seconds, got {budget!r}")
+    # Tuning is about to measure: what poses the problem must not do it as well.
+    settings = current()._replace(tuning="estimate")
+    if callable(op) and not isinstance(op, Plan):
+        posed = [pose(op, args, kwargs, settings)]
+    else:
+        if args or kwargs:
+            raise TypeError("tune: problems take no further arguments")
+        posed = [pose_problem(problem, settings) for problem in _tuning.problems_of(op)]
+    return _tuning.tune([one for one in posed if one.problem.macs], budget, progress)
+
+
+_NOTHING = "nothing to multiply: the result is the bias, or empty"
 
 
 class Plan:
-    """An operation prepared for inputs of one shape; made by `plan`."""
+    """An operation prepared for inputs of one shape; made by `plan`.
+
+    Attributes
+    ----------
+    problem : Problem
+        What is computed; ``str`` spells it in one line.
+    algorithm : str or None
+        The algorithm chosen; None where there is nothing to compute.
+    workspace : int
+        Bytes of scratch memory that a call takes at most.
+    threads : int
+        How many threads work on a call.
+    input_shape, output_shape : tuple of int
+    dtype : numpy.dtype
+    """
+
+    def __init__(self, op, posed):
+        self.op = op
+        self._call = posed.call
+        self._posed = posed._replace(arguments=None)
+        self.problem = posed.call.problem
+        self.input_shape = posed.arguments["input"].shape
+        self.output_shape = posed.call.output_shape
+        self.dtype = posed.call.dtype
+        executable = posed.executable
+        if executable is None and posed.problem.macs:
+            # Chosen anew at each call, when the data are known.
+            executable = planner.choose(posed.problem, posed.settings)
+        self.algorithm = None if executable is None else executable.room.name
+        self.workspace = 0 if executable is None else executable.workspace
+        self.threads = 1 if executable is None else executable.threads
+
+    def explain(self):
+        """The Explanation of the plan's algorithm; see `fastconv.explain`."""
+        posed = self._posed
+        if not posed.problem.macs:
+            return explanation.empty(posed.problem, posed.settings, _NOTHING)
+        return explanation.explain(
+            posed.problem, posed.settings, prepacked=posed.packs, executable=posed.executable,
+            note=posed.note,
+        )  # fmt: skip
 
     def _check(self, input):
         if not isinstance(input, np.ndarray):
@@ -74,46 +213,37 @@ class Plan:
 
 
 class ConvPlan(Plan):
-    """A convolution with packed weights.
+    """A convolution with packed weights; see `Plan`."""
 
-    Attributes
-    ----------
-    problem : Problem
-        What is computed; ``str`` spells it in one line.
-    algorithm : str
-        The algorithm chosen.
-    workspace : int
-        Bytes of scratch memory that a call takes.
-    input_shape, output_shape : tuple of int
-    dtype : numpy.dtype
-    """
-
-    def __init__(
-        self, ndim, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *,
-        data_format="channels_first", padding_mode="zeros", flip=False, activation=None,
-        precision=None, algorithm=None,
-    ):  # fmt: skip
-        weight = np.array(weight)
-        self._bias = None if bias is None else np.array(bias)
-        stand_in = _stand_in(f"conv{ndim}d", input, weight.dtype)
-        self._call = ConvCall(
-            ndim, stand_in, weight, self._bias, stride, padding, dilation, groups, data_format,
-            padding_mode, flip, activation, precision, algorithm, current(), prepacked=True,
-        )  # fmt: skip
-        self.problem = self._call.problem
-        self.input_shape, self.output_shape = stand_in.shape, self._call.output_shape
-        self.dtype = self._call.dtype
-        self._weight = weight
-        self._packed = self._call.pack(weight)
-
-    @property
-    def algorithm(self):
-        return planner.choose(self.problem, self._call.settings, prepacked=True).room.name
-
-    @property
-    def workspace(self):
-        executable = planner.choose(self.problem, self._call.settings, prepacked=True)
-        return executable.room.workspace(self.problem, executable.threads)
+    def __init__(self, op, posed):
+        super().__init__(op, posed)
+        self._weight = np.array(posed.arguments["weight"])
+        self._bias = posed.arguments["bias"]
+        self._packed = self._call.pack(self._weight)
 
     def __call__(self, input, out=None):
+        """The convolution of `input`, in `out` if given."""
         return self._call(self._check(input), self._weight, self._bias, out, self._packed)
+
+
+class PoolPlan(Plan):
+    """A pooling; see `Plan`."""
+
+    def __init__(self, op, posed):
+        super().__init__(op, posed)
+        indices, cache = (
+            posed.arguments.get(key, False) for key in ("return_indices", "return_cache")
+        )
+        if indices and cache:
+            raise ValueError(
+                f"{op}: return_indices and return_cache say the same; ask for one of them"
+            )
+        self._winners = "indices" if indices else "cache" if cache else None
+
+    def __call__(self, input, out=None):
+        """What the pooling function returns for `input`; the pooled array in `out` if given."""
+        input = self._check(input)
+        if self._winners is None:
+            return self._call(input, out)
+        y, cache = self._call.with_winners(input, out)
+        return y, cache if self._winners == "cache" else cache.indices()

@@ -11,6 +11,6 @@ A subcommand is a module with this face:
 
 from .. import ceiling
 from .._demo import command as demo
-from . import info
+from . import bench, explain, info, tune, wisdom
 
-COMMANDS = (demo, info, ceiling)
+COMMANDS = (demo, info, explain, tune, wisdom, bench, ceiling)

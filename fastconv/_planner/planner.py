@@ -1,16 +1,33 @@
 """Choosing a room for a problem, and running it."""
 
+import os
+import random
+import warnings
+from contextlib import contextmanager
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
 
 from .._algorithms import registry
 from .._kernels import isa
+from . import measure, wisdom
 from .machine import machine_for
 
 # A choice is a few hundred bytes; this many are kept, then the cache starts anew.
 CACHE_SIZE = 4096
+# A room that the model thinks so many times slower than the best is neither measured nor, should
+# wisdom name it, believed.
+HOPELESS = 5.0
+# Seconds for rooms to be measured in when tuning="measure" meets a new problem.
+FIRST_SIGHT = 0.1
+
 _choices = {}
+_generation = 0  # counts how often choices may have changed
+_on_change = [_choices.clear]
+_seed = None
+# Two measurements at once would measure each other.
+_measuring = Lock()
 
 
 class Candidate(NamedTuple):
@@ -28,8 +45,14 @@ class Executable(NamedTuple):
     room: object
     state: object  # what the room compiled the problem into
     threads: int
-    reason: str  # "forced", "sole candidate" or "model"
+    reason: str  # "forced", "sole candidate", "model", "wisdom", "measured" or "random"
     reserve: object  # the Executable for data that this room would spread NaN over, or None
+
+    @property
+    def workspace(self):
+        """Bytes of scratch memory that `run` takes at most."""
+        own = self.room.workspace(self.problem, self.threads)
+        return own if self.reserve is None else max(own, self.reserve.workspace)
 
     def prepare(self, weight):
         """Packed weights for `run`."""
@@ -54,26 +77,15 @@ def candidates(problem, settings, *, prepacked=False):
         if refusal is None and settings.max_workspace is not None:
             need = room.workspace(problem, machine.threads)
             if need > settings.max_workspace:
-                refusal = f"needs {need} bytes of workspace, max_workspace is {settings.max_workspace}"
+                limit = settings.max_workspace
+                refusal = f"needs {need} bytes of workspace, max_workspace is {limit}"
         seconds = None if refusal else room.estimate(problem, machine, prepacked)
         found.append(Candidate(room, seconds, refusal))
     return found
 
 
-def choose(problem, settings, *, prepacked=False):
-    """The Executable for `problem` under `settings`."""
-    key = (problem, settings, prepacked, isa.active())
-    try:
-        return _choices[key]
-    except KeyError:
-        pass
-    if len(_choices) >= CACHE_SIZE:
-        _choices.clear()
-    _choices[key] = choice = _choose(problem, settings, prepacked)
-    return choice
-
-
-def _choose(problem, settings, prepacked):
+def able_candidates(problem, settings, *, prepacked=False):
+    """The candidates that may be chosen; ValueError if there is none."""
     found = candidates(problem, settings, prepacked=prepacked)
     algorithm = settings.algorithm
     if algorithm is not None:
@@ -84,18 +96,176 @@ def _choose(problem, settings, prepacked):
     if not able:
         reasons = "; ".join(f"{c.room.name}: {c.refusal}" for c in found)
         raise ValueError(f"no algorithm for {problem}: {reasons}")
-    best = min(able, key=lambda c: c.seconds)
-    reason = "forced" if algorithm else "sole candidate" if len(able) == 1 else "model"
-    reserve = None
-    if not best.room.local:
-        others = [c for c in candidates(problem, settings) if c.refusal is None and c.room.local]
-        if others:
-            room = min(others, key=lambda c: c.seconds).room
-            reserve = _executable(problem, settings, room, "reserve for non-finite data", None)
-    return _executable(problem, settings, best.room, reason, reserve)
+    return able
 
 
-def _executable(problem, settings, room, reason, reserve):
+def choose(problem, settings, *, prepacked=False):
+    """The Executable for `problem` under `settings`.
+
+    What is forced, or alone, is taken. Otherwise the fastest as remembered; with
+    ``tuning="measure"`` as measured now; and if nothing is known, or `deterministic`, as predicted.
+    """
+    key = (problem, settings, prepacked, isa.active())
+    try:
+        return _choices[key]
+    except KeyError:
+        pass
+    generation = _generation
+    choice = _choose(problem, settings, prepacked)
+    if len(_choices) >= CACHE_SIZE:
+        _choices.clear()
+    if generation == _generation:
+        _choices[key] = choice
+    return choice
+
+
+def tune(problem, settings, *, prepacked, seconds, report=None, again=True):
+    """Measure the rooms for `problem` and remember their times; what is known survives Ctrl-C.
+
+    Nothing is measured if a room is alone, or all others are hopeless, or, unless `again`, if
+    another thread has done it meanwhile. Raises MemoryError if the operands are too large.
+    """
+    able = able_candidates(problem, settings, prepacked=prepacked)
+    rivals = _worth_trying(able)
+    if len(rivals) < 2:
+        return
+    with _measuring:
+        if not again and _remembered(problem, settings, prepacked, rivals):
+            return
+        race = race_of(problem, settings, rivals, prepacked=prepacked)
+        try:
+            race.run(seconds, report)
+        finally:
+            known = race.seconds()
+            if len(known) > 1:
+                threads = machine_for(problem, settings.threads).threads
+                wisdom.remember(problem, threads, prepacked, known)
+                forget()
+
+
+def race_of(problem, settings, rivals, *, prepacked, drop=True):
+    """A `measure.Race` of candidates on random operands; the one of best prospects begins."""
+    weight, inputs, outputs = measure.operands(problem)
+
+    def call(executable):
+        # Packed in any case: a room may import what it needs.
+        packed = None if weight is None else executable.prepare(weight)
+        return lambda: executable.run(weight, packed if prepacked else None, inputs, outputs)
+
+    calls = {}
+    for rival in sorted(rivals, key=lambda c: c.seconds):
+        executable = _executable(problem, settings, rival.room, "measured")
+        calls[rival.room.name] = call(executable)
+    return measure.Race(calls, drop=drop)
+
+
+def on_change(callback):
+    """Have `callback` called whenever choices may have changed: caches of them empty themselves."""
+    _on_change.append(callback)
+
+
+def forget():
+    """Forget all choices: wisdom or the way of choosing has changed."""
+    global _generation
+    _generation += 1
+    for callback in _on_change:
+        callback()
+
+
+@contextmanager
+def random_choices(seed):
+    """Within the block, choose any able room at random, by `seed` and problem (for tests)."""
+    global _seed
+    before, _seed = _seed, seed
+    forget()
+    try:
+        yield
+    finally:
+        _seed = before
+        forget()
+
+
+def _choose(problem, settings, prepacked):
+    able = able_candidates(problem, settings, prepacked=prepacked)
+    best, reason = _best(problem, settings, prepacked, able)
+    if settings.algorithm is not None:
+        reason = "forced"
+    return _executable(problem, settings, best.room, reason)
+
+
+def _best(problem, settings, prepacked, able):
+    """The candidate to take, and why."""
+    if len(able) == 1:
+        return able[0], "sole candidate"
+    if _seed is not None:
+        return random.Random(f"{_seed} {problem} {prepacked}").choice(able), "random"
+    rivals = _worth_trying(able)
+    if not settings.deterministic and len(rivals) > 1:
+        entry = _known(problem, settings, prepacked, rivals)
+        if entry is not None:
+            known = [c for c in rivals if c.room.name in entry.seconds]
+            best = min(known, key=lambda c: entry.seconds[c.room.name])
+            return best, "measured" if entry.fresh else "wisdom"
+        if settings.tuning == "wisdom":
+            warnings.warn(
+                f"fastconv: tuning='wisdom', but nothing is known of {problem}; the cost model "
+                "chooses. fastconv.tune would measure it",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+    return _favourite(rivals), "model"
+
+
+def _known(problem, settings, prepacked, rivals):
+    """The remembered Entry; with ``tuning="measure"`` it is made where there is none."""
+    entry = _remembered(problem, settings, prepacked, rivals)
+    if entry is None and settings.tuning == "measure":
+        try:
+            tune(problem, settings, prepacked=prepacked, seconds=FIRST_SIGHT, again=False)
+        except MemoryError:
+            return None
+        entry = _remembered(problem, settings, prepacked, rivals)
+    return entry
+
+
+def _remembered(problem, settings, prepacked, rivals):
+    """The Entry that ranks `rivals`, or None.
+
+    Times without that of the model's favourite were taken under other settings: they do not tell
+    what is best under these.
+    """
     threads = machine_for(problem, settings.threads).threads
+    entry = wisdom.find(problem, threads, prepacked)
+    if entry is None or _favourite(rivals).room.name not in entry.seconds:
+        return None
+    return entry
+
+
+def _favourite(able):
+    return min(able, key=lambda c: c.seconds)
+
+
+def _worth_trying(able):
+    limit = HOPELESS * min(c.seconds for c in able)
+    return [c for c in able if c.seconds <= limit]
+
+
+def _executable(problem, settings, room, reason):
+    threads = machine_for(problem, settings.threads).threads
+    reserve = None
+    if not room.local:
+        found = candidates(problem, settings)
+        others = [c for c in found if c.refusal is None and c.room.local]
+        if others:
+            second = _favourite(others).room
+            reserve = _executable(problem, settings, second, "reserve for non-finite data")
     return Executable(problem, room, room.compile(problem), threads, reason, reserve)
 
+
+def _after_fork_in_child():
+    global _measuring
+    _measuring = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
