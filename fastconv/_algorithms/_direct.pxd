@@ -1,3 +1,4 @@
+from fastconv._core.arena cimport Scratch
 from fastconv._core.geometry cimport Geometry, View
 from fastconv._kernels.table cimport fc_kernels
 
@@ -12,7 +13,7 @@ cdef class Direct:
     cdef int type_number
     cdef Py_ssize_t filters, channels, taps  # per group; kernel positions
 
-    cdef object pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads)
+    cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads)
     cdef void pack_block(self, const char* source, char* target, Py_ssize_t i, Py_ssize_t width,
                          Py_ssize_t blocks) noexcept nogil
     cdef const char* bias(self, object bias) except? NULL

@@ -7,6 +7,7 @@ import numpy as np
 cimport numpy as cnp
 from cython.parallel cimport prange
 
+from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical
 from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport kernels
@@ -100,24 +101,22 @@ cdef class Direct:
         """Elements of one vector."""
         return self.k.lanes
 
-    cdef object pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads):
+    cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads):
         """Weights as [group][block][tap][channel][`width` filters]; the last block has zeros."""
         cdef Py_ssize_t total = self.g.groups * blocks, i
-        cdef cnp.npy_intp length = total * width * self.channels * self.taps * self.size
+        cdef Py_ssize_t length = total * width * self.channels * self.taps * self.size
         cdef const char* source
-        cdef char* target
         if not cnp.PyArray_ISCARRAY_RO(weight) or cnp.PyArray_TYPE(weight) != self.type_number:
             weight = np.ascontiguousarray(weight, self.dtype)
-        packed = cnp.PyArray_EMPTY(1, &length, cnp.NPY_UINT8, 0)
+        cdef Scratch packed = acquire(length)
         source = <const char*> cnp.PyArray_DATA(weight)
-        target = <char*> cnp.PyArray_DATA(packed)
         cdef int workers = usable(threads if length > PARALLEL_PACKING else 1)
         if workers == 1:
             for i in range(total):
-                self.pack_block(source, target, i, width, blocks)
+                self.pack_block(source, packed.data, i, width, blocks)
         else:
             for i in prange(total, num_threads=workers, schedule="static", nogil=True):
-                self.pack_block(source, target, i, width, blocks)
+                self.pack_block(source, packed.data, i, width, blocks)
         return packed
 
     cdef void pack_block(self, const char* source, char* target, Py_ssize_t i, Py_ssize_t width,

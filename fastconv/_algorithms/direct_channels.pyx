@@ -18,7 +18,7 @@ from fastconv._algorithms._direct cimport (
 from fastconv._algorithms._packing cimport (
     Pixels, copy_elements, images_per_step, needs_padding, pack_pixels, pixels_of,
 )
-from fastconv._core.arena cimport Scratch, acquire, release
+from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile
@@ -89,7 +89,7 @@ def prepare(Channelwise state, weight, threads):
     return state.pack(weight, state.plan.lanes, state.plan.blocks, threads)
 
 
-def run(Channelwise state, packed, inputs, outputs, threads):
+def run(Channelwise state, Scratch packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
@@ -99,18 +99,15 @@ def run(Channelwise state, packed, inputs, outputs, threads):
     if plan.in_place and not _readable_in_place(&state.g, &vx, &plan, state.size):
         plan.in_place = False
         _count_lines(&state.g, &plan)
-    cdef const char* weights = <const char*> cnp.PyArray_DATA(packed)
+    cdef const char* weights = packed.data
     cdef const char* biases = state.bias(bias)
     cdef int workers = usable(threads)
     cdef Scratch scratch = acquire(
         _fixed_bytes(&plan, state.size, state.g.groups, workers) + _packed_bytes(&plan)
     )
-    try:
-        with nogil:
-            _run(&state.g, &plan, state.k, &vx, &vy, weights, biases, state.relu, scratch.data,
-                 state.size, workers)
-    finally:
-        release(scratch)
+    with nogil:
+        _run(&state.g, &plan, state.k, &vx, &vy, weights, biases, state.relu, scratch.data,
+             state.size, workers)
 
 
 cdef class Channelwise(Direct):

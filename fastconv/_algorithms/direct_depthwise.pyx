@@ -12,7 +12,7 @@ from cython.parallel cimport prange, threadid
 
 from fastconv._algorithms._direct import supports as _supports
 from fastconv._algorithms._direct cimport Direct, tile_count
-from fastconv._core.arena cimport Scratch, acquire, release
+from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport fc_kernels, fc_tile
@@ -66,17 +66,16 @@ def prepare(Depthwise state, weight, threads):
     """Weights as [block of channels][tap][lane]; the last block ends with the last channel."""
     cdef Py_ssize_t lanes = state.k.lanes, size = state.size, taps = state.taps, block, first
     weight = np.ascontiguousarray(weight, state.dtype)
-    packed = np.empty(state.blocks * taps * lanes * size, np.uint8)
+    cdef Scratch packed = acquire(state.blocks * taps * lanes * size)
     cdef const char* source = <const char*> cnp.PyArray_DATA(weight)
-    cdef char* target = <char*> cnp.PyArray_DATA(packed)
     for block in range(state.blocks):
         first = _first_channel(block, lanes, state.g.in_channels)
         state.k.pack(source + first * taps * size, taps * size,
-                     target + block * taps * lanes * size, lanes, lanes, 1, taps)
+                     packed.data + block * taps * lanes * size, lanes, lanes, 1, taps)
     return packed
 
 
-def run(Depthwise state, packed, inputs, outputs, threads):
+def run(Depthwise state, Scratch packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
@@ -87,25 +86,22 @@ def run(Depthwise state, packed, inputs, outputs, threads):
     direct = y.flags.c_contiguous or state.last and y.strides[y.ndim - 1] == state.size
     target = y if direct else np.empty(y.shape, state.dtype)
     cdef View vx = view_of(x, state.last), vy = view_of(target, state.last)
-    cdef const char* weights = <const char*> cnp.PyArray_DATA(packed)
+    cdef const char* weights = packed.data
     cdef const char* biases = state.bias(bias)
     cdef int workers = usable(threads)
     cdef Py_ssize_t moved = 0 if state.last else state.image(True) + state.image(False), n
     cdef Scratch scratch = acquire(workers * _taps_bytes(state.taps) + moved)
     cdef View image_x = vx, image_y = vy
-    try:
-        with nogil:
-            if state.last:
-                _rows(state, &vx, &vy, state.g.batch, weights, biases, scratch.data, workers)
-            else:
-                image_x = state.lanes_view(scratch.data + workers * _taps_bytes(state.taps), True)
-                image_y = state.lanes_view(image_x.data + state.image(True), False)
-                for n in range(state.g.batch):
-                    _to_lanes(state, vx.data + n * vx.batch, vx.channel, &image_x, workers)
-                    _rows(state, &image_x, &image_y, 1, weights, biases, scratch.data, workers)
-                    _from_lanes(state, &image_y, vy.data + n * vy.batch, vy.channel, workers)
-    finally:
-        release(scratch)
+    with nogil:
+        if state.last:
+            _rows(state, &vx, &vy, state.g.batch, weights, biases, scratch.data, workers)
+        else:
+            image_x = state.lanes_view(scratch.data + workers * _taps_bytes(state.taps), True)
+            image_y = state.lanes_view(image_x.data + state.image(True), False)
+            for n in range(state.g.batch):
+                _to_lanes(state, vx.data + n * vx.batch, vx.channel, &image_x, workers)
+                _rows(state, &image_x, &image_y, 1, weights, biases, scratch.data, workers)
+                _from_lanes(state, &image_y, vy.data + n * vy.batch, vy.channel, workers)
     if target is not y:
         y[...] = target
 

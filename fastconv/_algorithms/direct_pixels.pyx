@@ -18,7 +18,7 @@ from fastconv._algorithms._direct cimport (
 from fastconv._algorithms._packing cimport (
     Planes, copy_elements, images_per_step, needs_padding, pack_planes, plane_tap, planes_of,
 )
-from fastconv._core.arena cimport Scratch, acquire, release
+from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile
@@ -97,7 +97,7 @@ def prepare(Pixelwise state, weight, threads):
     return state.pack(weight, state.plan.rows, state.plan.blocks, threads)
 
 
-def run(Pixelwise state, packed, inputs, outputs, threads):
+def run(Pixelwise state, Scratch packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
@@ -106,16 +106,13 @@ def run(Pixelwise state, packed, inputs, outputs, threads):
     cdef View vx = view_of(x, state.last), vy = view_of(y, state.last)
     if plan.in_place and not _readable_in_place(&state.g, &vx, &plan, state.size):
         _give_up_in_place(&state.g, &plan)
-    cdef const char* weights = <const char*> cnp.PyArray_DATA(packed)
+    cdef const char* weights = packed.data
     cdef const char* biases = state.bias(bias)
     cdef int workers = usable(threads)
     cdef Scratch scratch = acquire(_taps_bytes(&plan) + _planes_bytes(&plan))
-    try:
-        with nogil:
-            _run(&state.g, &plan, state.k, &vx, &vy, weights, biases, state.relu, scratch.data,
-                 state.size, workers)
-    finally:
-        release(scratch)
+    with nogil:
+        _run(&state.g, &plan, state.k, &vx, &vy, weights, biases, state.relu, scratch.data,
+             state.size, workers)
 
 
 cdef class Pixelwise(Direct):

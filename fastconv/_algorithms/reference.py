@@ -21,9 +21,9 @@ def estimate(problem, machine, prepacked):
     outputs = problem.batch * prod(problem.output) * problem.taps
     return machine.seconds(
         name,
-        flops=2 * problem.macs,
-        tiles=problem.batch * problem.groups * problem.taps,
-        moved=outputs * (problem.in_channels + problem.out_channels),
+        flops=machine.threads * 2 * problem.macs,
+        tiles=machine.threads * problem.batch * problem.groups * problem.taps,
+        moved=machine.threads * outputs * (problem.in_channels + problem.out_channels),
         rows=0,
         weights=0,
     )

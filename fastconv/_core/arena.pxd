@@ -4,4 +4,3 @@ cdef class Scratch:
 
 
 cpdef Scratch acquire(size_t size)
-cpdef void release(Scratch block)

@@ -1,10 +1,12 @@
-"""Scratch memory: aligned blocks, kept for the next call.
+"""Scratch memory: aligned blocks that outlive their use, for the next one.
 
-Blocks are handed out under the GIL and owned by one call at a time, so any number of Python
-threads may be inside a kernel at once. A few blocks are kept; the rest goes back to the system.
+A `Scratch` owns its block; when the last reference goes, the block is kept for a later call rather
+than given back, whose first touch of fresh pages would cost more than the work on them. All under
+the GIL, and no block has two owners: any number of Python threads may be inside a kernel at once.
 """
 
 from libc.stdlib cimport free
+from libc.string cimport memmove
 from posix.stdlib cimport posix_memalign
 
 cdef enum:
@@ -12,61 +14,79 @@ cdef enum:
     KEPT_BLOCKS = 8
     KEPT_BYTES = 256 << 20
 
-cdef list _kept = []  # smallest first
-cdef size_t _kept_bytes = 0
+
+cdef struct Block:
+    char* data
+    size_t size
+
+
+cdef Block _kept[KEPT_BLOCKS + 1]  # smallest first
+cdef int _count = 0
+cdef size_t _bytes = 0
+
+
+cdef void _forget(int i) noexcept:
+    """Take block `i` off the list."""
+    global _count, _bytes
+    _bytes -= _kept[i].size
+    _count -= 1
+    memmove(&_kept[i], &_kept[i + 1], (_count - i) * sizeof(Block))
 
 
 cdef class Scratch:
     """A block of at least `size` bytes, aligned to a page."""
 
     def __dealloc__(self):
-        free(self.data)
+        global _count, _bytes
+        cdef int i = 0
+        cdef char* smallest
+        if self.data == NULL or self.size > KEPT_BYTES:
+            free(self.data)
+            return
+        while i < _count and _kept[i].size < self.size:
+            i += 1
+        memmove(&_kept[i + 1], &_kept[i], (_count - i) * sizeof(Block))
+        _kept[i].data = self.data
+        _kept[i].size = self.size
+        _count += 1
+        _bytes += self.size
+        while _count > KEPT_BLOCKS or _bytes > KEPT_BYTES:
+            smallest = _kept[0].data
+            _forget(0)
+            free(smallest)
 
 
 cpdef Scratch acquire(size_t size):
     """A block of `size` bytes or more; MemoryError if there is none."""
-    global _kept_bytes
-    cdef Scratch block
-    cdef Py_ssize_t i
-    for i in range(len(_kept)):
-        block = <Scratch> _kept[i]
-        if block.size >= size:
-            # A much larger block is better left to the call that needs it.
-            if block.size > 4 * size + (1 << 20):
-                break
-            del _kept[i]
-            _kept_bytes -= block.size
-            return block
-    block = Scratch.__new__(Scratch)
+    cdef Scratch block = Scratch.__new__(Scratch)
     cdef size_t rounded = (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-    if rounded < size or posix_memalign(<void**> &block.data, ALIGNMENT, rounded or ALIGNMENT):
+    cdef int i
+    if rounded < size:
+        raise MemoryError(f"fastconv needs {size} bytes of workspace, more than can be addressed")
+    rounded = rounded or ALIGNMENT
+    for i in range(_count):
+        # A much larger block is better left to the call that needs it.
+        if rounded <= _kept[i].size <= 4 * rounded + (1 << 20):
+            block.data = _kept[i].data
+            block.size = _kept[i].size
+            _forget(i)
+            return block
+    if posix_memalign(<void**> &block.data, ALIGNMENT, rounded):
         block.data = NULL
         raise MemoryError(f"fastconv needs {size} bytes of workspace, which the system refuses")
     block.size = rounded
     return block
 
 
-cpdef void release(Scratch block):
-    """Give a block back for the next call."""
-    global _kept_bytes
-    cdef Py_ssize_t i = 0
-    if block.size > KEPT_BYTES:
-        return
-    while i < len(_kept) and (<Scratch> _kept[i]).size < block.size:
-        i += 1
-    _kept.insert(i, block)
-    _kept_bytes += block.size
-    while len(_kept) > KEPT_BLOCKS or _kept_bytes > KEPT_BYTES:
-        _kept_bytes -= (<Scratch> _kept.pop(0)).size
-
-
 def clear():
     """Return all kept blocks to the system."""
-    global _kept_bytes
-    _kept.clear()
-    _kept_bytes = 0
+    cdef char* smallest
+    while _count:
+        smallest = _kept[0].data
+        _forget(0)
+        free(smallest)
 
 
 def kept_bytes():
     """Bytes held for later calls."""
-    return _kept_bytes
+    return _bytes

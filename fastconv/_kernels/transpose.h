@@ -57,17 +57,28 @@ static void JOIN(pack)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t
     T *const packed = (T *)to;
     for (ptrdiff_t f = 0; f < width; f += L) {
         const ptrdiff_t here = width - f < L ? width - f : L;
-        ptrdiff_t channel = 0, tap = 0;
+        ptrdiff_t channel = 0, tap = 0; /* of the next column */
         for (ptrdiff_t j = 0; j < columns; j += L) {
             const ptrdiff_t wide = columns - j < L ? columns - j : L;
+            const char *block = from + f * from_row + j * (ptrdiff_t)sizeof(T);
             vector row[L];
-            for (int r = 0; r < L; r++) {
-                row[r] = (vector){0};
-                if (f + r < filters)
-                    memcpy(&row[r], from + (f + r) * from_row + j * (ptrdiff_t)sizeof(T),
-                           (size_t)wide * sizeof(T));
+            if (wide == L && f + L <= filters) {
+                VECTORS for (int r = 0; r < L; r++)
+                    row[r] = *(const vector *)(block + r * from_row);
+            } else {
+                for (int r = 0; r < L; r++) {
+                    row[r] = (vector){0};
+                    if (f + r < filters)
+                        memcpy(&row[r], block + r * from_row, (size_t)wide * sizeof(T));
+                }
             }
             JOIN(butterfly)(row);
+            if (taps == 1 && wide == L && here == L) {
+                VECTORS for (int c = 0; c < L; c++)
+                    *(vector *)(packed + (j + c) * width + f) = row[c];
+                channel += L;
+                continue;
+            }
             for (ptrdiff_t c = 0; c < wide; c++) {
                 T *target = packed + (tap * channels + channel) * width + f;
                 if (here == L)
