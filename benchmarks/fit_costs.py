@@ -19,9 +19,9 @@ from scipy.optimize import nnls
 import fastconv
 from fastconv._algorithms import registry
 from fastconv._core.problem import Problem
+from fastconv._core.processor import processor
 from fastconv._kernels import isa
 from fastconv._planner import machine, planner
-from fastconv.ceiling import processor
 from fastconv.config import current
 
 from . import problem_sets

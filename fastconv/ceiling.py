@@ -7,7 +7,6 @@ divide by them.
 
 import json
 import os
-import platform
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
@@ -19,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._core import threads as _threads
+from ._core.processor import processor
 from ._kernels import isa
 
 name = "ceiling"
@@ -77,16 +77,6 @@ def measured(threads=None, *, level=None, seconds=_SECONDS, refresh=False):
     machine = {"cpu": processor(), "level": level, "version": version()}
     copy = tuple(map(tuple, table["copy"][str(count)]))
     return Ceiling(level, asked, flops["float32"], flops["float64"], copy, machine)
-
-
-def processor():
-    """The processor's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, None) or platform.processor() or platform.machine()
 
 
 def version():

@@ -8,8 +8,8 @@ import scipy
 
 from .. import __version__
 from .._core import blas, threads
+from .._core.processor import processor
 from .._kernels import isa
-from ..ceiling import processor
 from ..config import get_config
 
 name = "info"

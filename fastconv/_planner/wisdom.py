@@ -10,7 +10,6 @@ with what other processes have written meanwhile.
 
 import json
 import os
-import platform
 import stat
 import tempfile
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from threading import Lock
 from time import monotonic, sleep
 from typing import NamedTuple
 
+from .._core.processor import processor
 from .._kernels import isa
 
 try:
@@ -196,20 +196,6 @@ def version():
         return metadata.version("fastconv")
     except metadata.PackageNotFoundError:
         return "source"
-
-
-@cache
-def processor():
-    """The processor's name as the system gives it, in printable characters."""
-    name = ""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            models = (line.partition(":")[2] for line in lines if line.startswith("model name"))
-            name = next(models, "")
-    except OSError:
-        pass
-    name = name.strip() or platform.processor() or platform.machine() or "unknown"
-    return "".join(c for c in name if c.isprintable())[:_LONGEST_TEXT]
 
 
 def _trim():

@@ -1,0 +1,20 @@
+"""The processor's name, for keys of what was measured on it and for reports."""
+
+import platform
+from functools import cache
+
+_LONGEST_NAME = 200
+
+
+@cache
+def processor():
+    """The processor's name as the system gives it, in printable characters."""
+    name = ""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            models = (line.partition(":")[2] for line in lines if line.startswith("model name"))
+            name = next(models, "")
+    except OSError:
+        pass
+    name = name.strip() or platform.processor() or platform.machine() or "unknown"
+    return "".join(c for c in name if c.isprintable())[:_LONGEST_NAME]
