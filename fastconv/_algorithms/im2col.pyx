@@ -52,6 +52,9 @@ def estimate(problem, machine, prepacked):
         * (problem.in_channels * problem.taps + 2 * problem.out_channels),
         rows=machine.threads * problem.batch * prod(problem.output) // problem.output[problem.ndim - 1]
         * (problem.in_channels * problem.taps + problem.out_channels),
+        # Elements that come one by one, from a cache line each.
+        scattered=machine.threads * problem.batch * outputs * problem.in_channels * problem.taps
+        if problem.layout == "channels_last" and problem.in_channels > 1 else 0,
         weights=0,
     )
 

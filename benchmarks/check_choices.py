@@ -1,0 +1,91 @@
+"""How well the cost model chooses: ``python -m benchmarks.check_choices``.
+
+Every room that is not hopeless is timed in turns on problems of the benchmark sets, in both layouts,
+on one and two threads, with weights packed before and in the call; then the model's choice is held
+against the fastest. Wisdom takes no part.
+"""
+
+import argparse
+import sys
+import time
+
+import numpy as np
+
+from fastconv._core.problem import Problem
+from fastconv._planner import planner
+from fastconv.config import current
+
+from . import problem_sets
+
+SETS = ("resnet50", "vgg19", "alexnet", "googlenet", "mobilenet", "mobilenet_dw", "segnet",
+        "dilated", "wavenet", "unet3d", "images", "fir", "small")  # fmt: skip
+LAYOUTS = ("channels_first", "channels_last")
+# Rooms predicted to take this many times longer than the fastest are not timed.
+HOPELESS = 8
+ROUNDS = 4
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", default=",".join(SETS), help="problem sets, comma-separated")
+    parser.add_argument("--flops", type=float, default=6e8, help="largest problem (default 6e8)")
+    parser.add_argument("--worst", type=int, default=10, help="how many of the worst to list")
+    options = parser.parse_args(arguments)
+    results = []
+    for case in (case for name in options.sets.split(",") for case in problem_sets.cases(name)):
+        if case.op == "conv" and case.flops <= options.flops:
+            print(f"\r{case.name:60}", end="", file=sys.stderr, flush=True)
+            for layout in LAYOUTS:
+                results += ratios(case, layout)
+    print(file=sys.stderr)
+    lost = np.array([ratio for ratio, _ in results])
+    print(f"{len(lost)} choices; within 5 % of the fastest room {np.mean(lost <= 1.05):.1%}, ", end="")
+    print(f"within 15 % {np.mean(lost <= 1.15):.1%}, worst {lost.max():.2f} times its time")
+    for ratio, what in sorted(results, reverse=True)[: options.worst]:
+        print(f"{ratio:5.2f}  {what}")
+
+
+def ratios(case, layout):
+    """(time of the choice / time of the fastest room, what was chosen) for each way to call."""
+    problem = Problem.parse(case.spelling(layout))
+    x, weight, bias = case.operands(layout)
+    y = np.empty(problem.output_shape, np.float32)
+    for threads in (1, 2):
+        settings = current()._replace(threads=threads, deterministic=True)
+        for prepacked in (True, False):
+            chosen = planner.choose(problem, settings, prepacked=prepacked).room.name
+            able = [
+                c for c in planner.candidates(problem, settings, prepacked=prepacked)
+                if c.refusal is None
+            ]  # fmt: skip
+            limit = HOPELESS * min(c.seconds for c in able)
+            rooms = [c.room.name for c in able if c.seconds <= limit]
+            best = times(problem, settings, rooms, weight, (x, bias), (y,), prepacked)
+            fastest = min(best, key=best.get)
+            how = "packed before" if prepacked else "packed in the call"
+            yield (
+                best[chosen] / best[fastest],
+                f"{case.name}, {layout}, {threads} threads, {how}: {chosen}, not {fastest}",
+            )
+
+
+def times(problem, settings, rooms, weight, inputs, outputs, prepacked):
+    """Room name -> its fastest call, the rooms timed in turns."""
+    runs = []
+    for name in rooms:
+        forced = planner.choose(problem, settings._replace(algorithm=name), prepacked=prepacked)
+        runs.append((name, forced, forced.prepare(weight) if prepacked else None))
+    best = dict.fromkeys(rooms, np.inf)
+    for _ in range(ROUNDS):
+        for name, forced, packed in runs:
+            start, calls = time.perf_counter(), 0
+            while calls < 2 or time.perf_counter() - start < 1e-3:
+                before = time.perf_counter()
+                forced.run(weight, packed, inputs, outputs)
+                best[name] = min(best[name], time.perf_counter() - before)
+                calls += 1
+    return best
+
+
+if __name__ == "__main__":
+    main()
