@@ -23,15 +23,23 @@ cdef extern from *:
     static fc_fill fc_fills[FC_LEVELS] = {fc_fill_baseline, FC_FILL_AVX2, FC_FILL_AVX512, NULL};
     """
     enum:
+        FC_AVX512
         FC_LEVELS
     ctypedef void (*fc_fill)(fc_table*) noexcept
     fc_fill fc_fills[FC_LEVELS]
     int fc_detect()
 
+cdef int _built(int level) noexcept:
+    """The highest level up to `level` whose kernels were compiled in; AMX adds none of its own yet."""
+    while level > 0 and fc_fills[min(level, FC_AVX512)] == NULL:
+        level -= 1
+    return level
+
+
 LEVELS = ("baseline", "avx2", "avx512", "amx")
 
 cdef fc_table _tables[FC_LEVELS]
-cdef int _highest = fc_detect()
+cdef int _highest = _built(fc_detect())
 cdef int _active = 0
 
 
@@ -65,7 +73,7 @@ def activate(name):
         raise ValueError(f"FASTCONV_ISA: no level {name!r}; there are {', '.join(LEVELS)}")
     if name not in available():
         raise ValueError(
-            f"FASTCONV_ISA: this machine has no {name!r}; it has {', '.join(available())}"
+            f"FASTCONV_ISA: this machine, or this build, has no {name!r}; it has {', '.join(available())}"
         )
     _active = LEVELS.index(name)
 
