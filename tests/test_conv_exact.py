@@ -7,7 +7,7 @@ import pytest
 import fastconv
 from fastconv._algorithms import registry
 from fastconv._kernels import isa
-from fastconv._planner import planner
+from fastconv._planner import machine, planner
 from fastconv.config import current
 
 CASES = [
@@ -18,6 +18,15 @@ CASES = [
 ROOMS = [room for room in registry.rooms_for("conv") if room.local]
 # A room for some problems only; the others refuse nothing here.
 CHOOSY = ("direct_depthwise",)
+
+
+@pytest.fixture(autouse=True)
+def every_thread_asked_for(monkeypatch):
+    """Threads work on small problems too, which they would not repay."""
+    monkeypatch.setattr(machine, "MACS_PER_THREAD", 1)
+    planner.forget()
+    yield
+    planner.forget()
 
 
 def runs(case, dtype):
@@ -117,3 +126,17 @@ def test_a_choosy_room_runs_every_depthwise_problem_with_enough_channels():
         assert np.array_equal(y, np.moveaxis(case.expected, 1, -1))
         ran += 1
     assert ran > 20
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_small_problems_run_on_as_many_threads_as_asked_for(threads):
+    with fastconv.config(threads=threads):
+        problem = fastconv.plan(fastconv.conv1d, (1, 8), np.ones((2, 1, 3), np.float32)).problem
+        assert planner.choose(problem, current()).threads == threads
+
+
+@pytest.mark.parametrize("precision", ["highest", "high", "medium", "exact"])
+def test_a_problem_is_read_back_from_its_spelling(precision):
+    plan = fastconv.plan(fastconv.conv2d, (1, 4, 9, 9), np.ones((6, 2, 3, 3), "f"), groups=2)
+    problem = plan.problem._replace(precision=precision, bias=True, relu=True)
+    assert type(problem).parse(str(problem)) == problem

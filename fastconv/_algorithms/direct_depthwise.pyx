@@ -49,7 +49,7 @@ def estimate(problem, machine, prepacked):
         tiles=tile_count(vectors, state.k.depthwise_rows),
         moved=moved,
         rows=problem.batch * prod(problem.output) // problem.output[problem.ndim - 1],
-        weights=outputs,
+        outputs=outputs,
     )
 
 

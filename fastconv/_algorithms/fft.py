@@ -59,7 +59,7 @@ def workspace(problem, threads):
     points = prod(_blocks(problem))
     per_block = points * size * 2
     blocks = _blocks_at_once(problem)
-    padded = prod(n + 0 for n in _padded_sizes(problem)) * problem.in_channels * problem.batch * size
+    padded = prod(_padded_sizes(problem)) * problem.in_channels * problem.batch * size
     return padded + 2 * blocks * per_block * (problem.in_channels + problem.out_channels)
 
 

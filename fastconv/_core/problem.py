@@ -7,6 +7,8 @@ from .dtypes import SHORT_NAMES, TABLE
 from .sizes import effective_kernel
 
 LAYOUTS = ("channels_first", "channels_last")
+# Precisions that are spelled out; "exact" admits no rounding at all, for integers on floats.
+_TIERS = ("high", "medium", "exact")
 _SHORT_LAYOUT = {"channels_first": "cf", "channels_last": "cl"}
 _LONG_LAYOUT = {short: long for long, short in _SHORT_LAYOUT.items()}
 
@@ -114,7 +116,7 @@ class Problem(NamedTuple):
         """The problem that `line` spells."""
         try:
             kind, dtype, layout, *words = line.split()
-            flags = {w for w in words if w in ("bias", "relu", "nopad", "high", "medium")}
+            flags = {w for w in words if w in ("bias", "relu", "nopad", *_TIERS)}
             divisor = next((int(w[3:]) for w in words if w.startswith("div")), 0)
             fields = {w[0]: w[1:] for w in words if w not in flags and not w.startswith("div")}
             sizes = {key: tuple(map(int, fields[key].split("x"))) for key in "ifsdpqo"}
@@ -122,7 +124,7 @@ class Problem(NamedTuple):
                 kind[:-2], SHORT_NAMES[dtype], _LONG_LAYOUT[layout],
                 *(int(fields[key]) for key in "nckg"), *(sizes[key] for key in "ifsdpqo"),
                 bias="bias" in flags, relu="relu" in flags,
-                precision=next((p for p in ("high", "medium") if p in flags), "highest"),
+                precision=next((p for p in _TIERS if p in flags), "highest"),
                 count_include_pad="nopad" not in flags, divisor=divisor,
             )  # fmt: skip
         except (ValueError, KeyError) as error:
