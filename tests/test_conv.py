@@ -362,3 +362,15 @@ def test_the_depthwise_room_says_what_it_refuses():
         fastconv.conv2d(
             integers(1, 3, 9, 9), integers(3, 1, 3, 3), groups=3, algorithm="direct_depthwise"
         )
+
+
+@pytest.mark.parametrize("algorithm", ["direct_channels", "direct_pixels"])
+def test_long_sums_are_as_accurate_as_a_matrix_product(algorithm):
+    """One chain of additions would be ten times less accurate at 51,200 terms."""
+    rng = np.random.default_rng(5)
+    for channels, kernel in ((64, 3), (512, 3), (2048, 5)):
+        x = rng.standard_normal((1, channels, 7, 7)).astype(np.float32)
+        w = rng.standard_normal((20, channels, kernel, kernel)).astype(np.float32)
+        true = conv2d(x.astype(float), w.astype(float), algorithm="reference")
+        errors = [np.linalg.norm(conv2d(x, w, algorithm=a) - true) for a in (algorithm, "im2col")]
+        assert errors[0] <= 2 * errors[1]

@@ -5,7 +5,8 @@ from fastconv._kernels.table cimport fc_kernels
 
 # What the direct rooms know of a problem, whatever their layout.
 cdef class Direct:
-    cdef Geometry g
+    cdef Geometry g            # with strides over single taps folded into the array's
+    cdef Py_ssize_t fold[3]
     cdef const fc_kernels* k   # those of the level that was active when this was made
     cdef Py_ssize_t size       # bytes per element
     cdef bint last, relu
@@ -13,6 +14,9 @@ cdef class Direct:
     cdef int type_number
     cdef Py_ssize_t filters, channels, taps  # per group; kernel positions
 
+    cdef void fold_strides(self)
+    cdef View input_view(self, object x) except *
+    cdef Py_ssize_t weight_bytes(self) noexcept nogil
     cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads)
     cdef void pack_block(self, const char* source, char* target, Py_ssize_t i, Py_ssize_t width,
                          Py_ssize_t blocks) noexcept nogil
@@ -23,18 +27,4 @@ cdef int dtype_code(problem) except -1
 cdef Py_ssize_t tile_count(Py_ssize_t line, Py_ssize_t lanes) noexcept nogil
 cdef double step_cycles(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t run) noexcept nogil
 cdef bint visits_all(const Geometry* g) noexcept nogil
-cdef bint plane_is_linear(const Geometry* g, const View* y) noexcept nogil
-
-
-# How the tiles of some images are shared out: tasks of a block of tiles for a share of the filters.
-cdef struct Tasks:
-    Py_ssize_t count, parts, shares, tiles, tile_block, filter_blocks, filter_share
-
-
-cdef struct Task:
-    Py_ssize_t plane, tile_from, tile_to, block_from, block_to
-
-
-cdef Tasks share_out(Py_ssize_t planes, Py_ssize_t tiles, Py_ssize_t filter_blocks,
-                     Py_ssize_t tile_bytes, int threads) noexcept nogil
-cdef Task task_of(const Tasks* tasks, Py_ssize_t index) noexcept nogil
+cdef void flatten(Geometry* g) noexcept nogil

@@ -1,4 +1,4 @@
-"""What the direct rooms share: the compiled problem, weight packing, tasks for threads."""
+"""What the direct rooms share: the compiled problem and the packing of weights."""
 
 from math import prod
 
@@ -8,7 +8,7 @@ cimport numpy as cnp
 from cython.parallel cimport prange
 
 from fastconv._core.arena cimport Scratch, acquire
-from fastconv._core.geometry cimport Geometry, View, canonical
+from fastconv._core.geometry cimport Geometry, View, canonical, view_of
 from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport kernels
 
@@ -19,9 +19,6 @@ SPARSE_ELEMENTS = 1 << 24
 SPARSE_FACTOR = 16
 
 cdef enum:
-    # Input bytes per block of tiles that all filters run over: they stay in the second-level cache.
-    BLOCK_BYTES = 256 << 10
-    TASKS_PER_THREAD = 4
     # Weights worth packing in parallel, in bytes.
     PARALLEL_PACKING = 256 << 10
 
@@ -76,10 +73,11 @@ cdef bint visits_all(const Geometry* g) noexcept nogil:
     return True
 
 
-cdef bint plane_is_linear(const Geometry* g, const View* y) noexcept nogil:
-    """Whether outputs, counted over the image, are evenly spaced in memory."""
-    return (g.output[1] == 1 or y.axis[1] == g.output[2] * y.axis[2]) and (
-        g.output[0] == 1 or y.axis[0] == g.output[1] * g.output[2] * y.axis[2])
+cdef void flatten(Geometry* g) noexcept nogil:
+    """See an image that `visits_all` as one row."""
+    g.output[2] *= g.output[0] * g.output[1]
+    g.input[2] = g.output[2]
+    g.output[0] = g.output[1] = g.input[0] = g.input[1] = 1
 
 
 cdef class Direct:
@@ -87,6 +85,7 @@ cdef class Direct:
 
     def __init__(self, problem):
         self.g = canonical(problem)
+        self.fold_strides()
         self.k = kernels(dtype_code(problem))
         self.size = 8 if problem.dtype == "float64" else 4
         self.last = problem.layout == "channels_last"
@@ -96,6 +95,32 @@ cdef class Direct:
         self.filters = self.g.out_channels // self.g.groups
         self.channels = self.g.in_channels // self.g.groups
         self.taps = self.g.kernel[0] * self.g.kernel[1] * self.g.kernel[2]
+
+    cdef void fold_strides(self):
+        """A stride over single taps is a stride of the array: inputs between are never seen."""
+        cdef Geometry* g = &self.g
+        cdef int i
+        for i in range(3):
+            self.fold[i] = 1
+            if g.kernel[i] > 1:
+                continue
+            g.dilation[i] = 1
+            if g.stride[i] > 1 and g.pad[i] == 0 and (g.output[i] - 1) * g.stride[i] < g.input[i]:
+                self.fold[i] = g.stride[i]
+                g.stride[i] = 1
+                g.input[i] = g.output[i]
+
+    cdef View input_view(self, object x) except *:
+        """The inputs that some window sees."""
+        cdef View v = view_of(x, self.last)
+        cdef int i
+        for i in range(3):
+            v.axis[i] *= self.fold[i]
+        return v
+
+    cdef Py_ssize_t weight_bytes(self) noexcept nogil:
+        """Of one group."""
+        return self.filters * self.channels * self.taps * self.size
 
     def vector_lanes(self):
         """Elements of one vector."""
@@ -130,33 +155,3 @@ cdef class Direct:
     cdef const char* bias(self, object bias) except? NULL:
         """The data of a contiguous bias array of the right dtype; NULL for None."""
         return NULL if bias is None else <const char*> cnp.PyArray_DATA(bias)
-
-
-cdef Tasks share_out(Py_ssize_t planes, Py_ssize_t tiles, Py_ssize_t filter_blocks,
-                     Py_ssize_t tile_bytes, int threads) noexcept nogil:
-    """Enough tasks for all threads; for one thread, as large as the cache allows."""
-    cdef Tasks t
-    cdef Py_ssize_t wanted = 1 if threads == 1 else threads * TASKS_PER_THREAD
-    t.tiles = tiles
-    t.filter_blocks = filter_blocks
-    t.tile_block = min(max(BLOCK_BYTES // max(tile_bytes, 1), 1), max(tiles * planes // wanted, 1), tiles)
-    t.parts = (tiles + t.tile_block - 1) // t.tile_block
-    t.shares = 1
-    if t.parts * planes < wanted:
-        # Too few tiles for all threads: share the filters out as well.
-        t.shares = min(filter_blocks, (wanted + t.parts * planes - 1) // (t.parts * planes))
-    t.filter_share = (filter_blocks + t.shares - 1) // t.shares
-    t.shares = (filter_blocks + t.filter_share - 1) // t.filter_share
-    t.count = planes * t.parts * t.shares
-    return t
-
-
-cdef Task task_of(const Tasks* tasks, Py_ssize_t index) noexcept nogil:
-    cdef Task t
-    cdef Py_ssize_t share = index % tasks.shares, part = index // tasks.shares % tasks.parts
-    t.plane = index // tasks.shares // tasks.parts
-    t.tile_from = part * tasks.tile_block
-    t.tile_to = min(t.tile_from + tasks.tile_block, tasks.tiles)
-    t.block_from = share * tasks.filter_share
-    t.block_to = min(t.block_from + tasks.filter_share, tasks.filter_blocks)
-    return t

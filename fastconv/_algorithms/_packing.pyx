@@ -1,27 +1,28 @@
-"""Copies of the input with its zero padding, in the two orders that tiles read.
+"""Copies of a box's inputs with their zero padding, in the two orders that tiles read; and back.
 
 *Planes* keep channels apart, and the columns of every stride phase together, so that neighbouring
 outputs read neighbouring elements whatever the stride. *Pixels* keep the channels of a pixel
-together. Both are made once per element, by rows, in parallel.
+together. Both are packed by rows, so that threads can share a box.
 """
 
-from cython.parallel cimport prange
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from fastconv._algorithms._boxes cimport Box, reach
 from fastconv._core.geometry cimport Geometry, View
 from fastconv._kernels.table cimport fc_kernels
 
 cdef enum:
-    # Images are packed together up to this many bytes: about what second-level caches hold.
-    STEP_BYTES = 1 << 20
     # Runs of up to this many bytes are copied by a loop: a call to the C library costs more.
     SHORT = 64
+    # Inputs per piece of a row of pixels.
+    PIECE = 256
 
 
-cdef Py_ssize_t images_per_step(Py_ssize_t batch, Py_ssize_t image) noexcept nogil:
-    """How many images of `image` packed bytes are packed and computed at a time."""
-    return min(batch, max(STEP_BYTES // max(image, 1), 1))
+cdef bint is_linear(const View* v, const Py_ssize_t* size) noexcept nogil:
+    """Whether positions, counted over a box, are evenly spaced in memory."""
+    return (size[1] == 1 or v.axis[1] == size[2] * v.axis[2]) and (
+        size[0] == 1 or v.axis[0] == size[1] * size[2] * v.axis[2])
 
 
 cdef bint needs_padding(const Geometry* g) noexcept nogil:
@@ -79,21 +80,24 @@ cdef Py_ssize_t _valid_to(Py_ssize_t pad, Py_ssize_t phase, Py_ssize_t stride, P
 
 # --- planes -------------------------------------------------------------------------------------
 
-cdef Planes planes_of(const Geometry* g, Py_ssize_t itemsize, Py_ssize_t lanes) noexcept nogil:
+cdef Planes planes_of(const Geometry* g, const Py_ssize_t* outputs, Py_ssize_t itemsize,
+                      Py_ssize_t lanes) noexcept nogil:
     cdef Planes p
     cdef int i
+    p.channels = g.in_channels // g.groups
     for i in range(3):
         # A single tap touches one phase; several may touch each of them.
         p.phases[i] = 1 if g.kernel[i] == 1 else g.stride[i]
-        p.extent[i] = g.output[i] + (g.kernel[i] - 1) * g.dilation[i] // g.stride[i]
+        p.extent[i] = outputs[i] + (g.kernel[i] - 1) * g.dilation[i] // g.stride[i]
+    p.rows = p.phases[0] * p.phases[1] * p.phases[2] * p.extent[0] * p.extent[1]
     p.plane = p.extent[0] * p.extent[1] * p.extent[2] * itemsize
     p.channel = p.plane * p.phases[0] * p.phases[1] * p.phases[2]
     # Whole cache lines, an odd number: channels then fall into different cache sets.
     p.channel = (p.channel + 63) // 64 * 64
     if p.channel // 64 % 2 == 0:
         p.channel += 64
-    p.image = p.channel * g.in_channels
-    p.slack = lanes * itemsize + 64
+    # Lanes beyond the last plane are read too.
+    p.bytes = (p.channel * p.channels + lanes * itemsize + 64 + 4095) // 4096 * 4096
     return p
 
 
@@ -108,106 +112,146 @@ cdef Py_ssize_t plane_tap(const Geometry* g, const Planes* p, Py_ssize_t itemsiz
     return phase * p.plane + index * itemsize
 
 
-cdef void _pack_plane_row(const Geometry* g, const Planes* p, const View* x, const char* image,
-                          char* to, Py_ssize_t row, Py_ssize_t itemsize,
-                          const fc_kernels* k) noexcept nogil:
-    """Row `row` of all channels of an image; rows are numbered over (phases, depth, height)."""
-    cdef Py_ssize_t height = row % p.extent[1]
-    cdef Py_ssize_t depth = row // p.extent[1] % p.extent[0]
-    cdef Py_ssize_t phase = row // (p.extent[1] * p.extent[0])
-    cdef Py_ssize_t phase_w = phase % p.phases[2]
-    cdef Py_ssize_t phase_h = phase // p.phases[2] % p.phases[1]
-    cdef Py_ssize_t phase_d = phase // (p.phases[2] * p.phases[1])
-    cdef Py_ssize_t d = depth * g.stride[0] + phase_d - g.pad[0]
-    cdef Py_ssize_t h = height * g.stride[1] + phase_h - g.pad[1]
-    cdef Py_ssize_t width = p.extent[2], start, stop, c
-    cdef char* target = to + row * width * itemsize
+cdef void pack_planes(const Geometry* g, const Planes* p, const View* x, const Box* box, char* to,
+                      Py_ssize_t first, Py_ssize_t last, Py_ssize_t itemsize,
+                      const fc_kernels* k) noexcept nogil:
+    """Rows [first, last) of all channels; rows are numbered over (phases, depth, height).
+
+    `x.data` is the first input channel of the box's image and group.
+    """
+    cdef Py_ssize_t row, height, depth, phase, phase_w, phase_h, phase_d, d, h, start, stop, c
+    cdef Py_ssize_t width = p.extent[2], pad, used
+    cdef char* target
     cdef const char* source
-    if 0 <= d < g.input[0] and 0 <= h < g.input[1]:
-        start = _valid_from(g.pad[2], phase_w, g.stride[2], width)
-        stop = max(_valid_to(g.pad[2], phase_w, g.stride[2], g.input[2], width), start)
-    else:
+    for row in range(first, last):
+        height = row % p.extent[1]
+        depth = row // p.extent[1] % p.extent[0]
+        phase = row // (p.extent[1] * p.extent[0])
+        phase_w = phase % p.phases[2]
+        phase_h = phase // p.phases[2] % p.phases[1]
+        phase_d = phase // (p.phases[2] * p.phases[1])
+        d = (box.origin[0] + depth) * g.stride[0] + phase_d - g.pad[0]
+        h = (box.origin[1] + height) * g.stride[1] + phase_h - g.pad[1]
+        pad = g.pad[2] - box.origin[2] * g.stride[2]
+        target = to + row * width * itemsize
         start = stop = width
-    for c in range(g.in_channels):
-        _zeros(target + c * p.channel, start, itemsize)
-        _zeros(target + c * p.channel + stop * itemsize, width - stop, itemsize)
-    if row == p.phases[0] * p.phases[1] * p.phases[2] * p.extent[0] * p.extent[1] - 1:
+        if 0 <= d < g.input[0] and 0 <= h < g.input[1]:
+            start = _valid_from(pad, phase_w, g.stride[2], width)
+            stop = max(_valid_to(pad, phase_w, g.stride[2], g.input[2], width), start)
+        for c in range(p.channels):
+            _zeros(target + c * p.channel, start, itemsize)
+            _zeros(target + c * p.channel + stop * itemsize, width - stop, itemsize)
+        if start < stop:
+            source = x.data + d * x.axis[0] + h * x.axis[1]
+            source += (start * g.stride[2] + phase_w - pad) * x.axis[2]
+            target += start * itemsize
+            if x.channel == itemsize and p.channels > 1:
+                k.transpose(source, g.stride[2] * x.axis[2], target, p.channel, stop - start,
+                            p.channels, 1)
+            elif g.stride[2] * x.axis[2] == itemsize:
+                k.copy(source, x.channel, target, p.channel, p.channels, stop - start)
+            else:
+                for c in range(p.channels):
+                    copy_elements(source + c * x.channel, g.stride[2] * x.axis[2],
+                                  target + c * p.channel, itemsize, stop - start, itemsize)
+    if last == p.rows:
         # Lanes beyond a plane are computed and dropped: let them be ordinary numbers.
-        for c in range(g.in_channels):
-            memset(target + c * p.channel + width * itemsize, 0,
-                   p.channel - (row + 1) * width * itemsize)
-    if start == stop:
-        return
-    source = image + d * x.axis[0] + h * x.axis[1]
-    source += (start * g.stride[2] + phase_w - g.pad[2]) * x.axis[2]
-    target += start * itemsize
-    if x.channel == itemsize and g.in_channels > 1:
-        k.transpose(source, g.stride[2] * x.axis[2], target, p.channel, stop - start, g.in_channels)
-    else:
-        for c in range(g.in_channels):
-            copy_elements(source + c * x.channel, g.stride[2] * x.axis[2],
-                          target + c * p.channel, itemsize, stop - start, itemsize)
-
-
-cdef void pack_planes(const Geometry* g, const Planes* p, const View* x, char* to,
-                      Py_ssize_t images, Py_ssize_t itemsize, const fc_kernels* k,
-                      int threads) noexcept nogil:
-    """Pack `images` images from `x.data` on."""
-    cdef Py_ssize_t rows = p.phases[0] * p.phases[1] * p.phases[2] * p.extent[0] * p.extent[1]
-    cdef Py_ssize_t i, n
-    for i in prange(images * rows, num_threads=threads, schedule="static"):
-        n = i // rows
-        _pack_plane_row(g, p, x, x.data + n * x.batch, to + n * p.image, i % rows, itemsize, k)
+        used = p.rows * width * itemsize
+        for c in range(p.channels):
+            memset(to + c * p.channel + used, 0, p.channel - used)
+        memset(to + p.channels * p.channel, 0, p.bytes - p.channels * p.channel)
 
 
 # --- pixels -------------------------------------------------------------------------------------
 
-cdef Pixels pixels_of(const Geometry* g, Py_ssize_t itemsize) noexcept nogil:
+cdef Pixels pixels_of(const Geometry* g, const Py_ssize_t* outputs, Py_ssize_t channels,
+                      bint merged, Py_ssize_t itemsize) noexcept nogil:
     cdef Pixels p
     cdef int i
     for i in range(3):
-        p.extent[i] = (g.output[i] - 1) * g.stride[i] + (g.kernel[i] - 1) * g.dilation[i] + 1
-    p.pixel = g.in_channels * itemsize
+        p.extent[i] = reach(g, i, outputs[i])
+    p.channels = channels
+    p.pixel = channels * itemsize
+    if not merged and p.pixel % 2048 == 0:
+        p.pixel += 64  # or else many neighbours would fall into one cache set
     p.row = p.pixel * p.extent[2]
     p.slice = p.row * p.extent[1]
-    p.image = p.slice * p.extent[0]
+    p.bytes = (p.slice * p.extent[0] + 4095) // 4096 * 4096
+    p.pieces = (p.extent[2] + PIECE - 1) // PIECE
+    p.rows = p.extent[0] * p.extent[1] * p.pieces
     return p
 
 
-cdef void _pack_pixel_row(const Geometry* g, const Pixels* p, const View* x, const char* image,
-                          char* to, Py_ssize_t row, Py_ssize_t itemsize,
-                          const fc_kernels* k) noexcept nogil:
-    cdef Py_ssize_t d = row // p.extent[1] - g.pad[0], h = row % p.extent[1] - g.pad[1]
-    cdef Py_ssize_t width = p.extent[2], start, stop, w
-    cdef char* target = to + row * p.row
+cdef void pack_pixels(const Geometry* g, const Pixels* p, const View* x, const Box* box, char* to,
+                      Py_ssize_t first, Py_ssize_t last, Py_ssize_t itemsize,
+                      const fc_kernels* k) noexcept nogil:
+    """Pieces [first, last) of rows, numbered over (depth, height, piece).
+
+    `x.data` is the first input channel of the box's image.
+    """
+    cdef Py_ssize_t piece, row, d, h, w, pad, start, stop, begin, width, step
+    cdef char* target
     cdef const char* source
-    if 0 <= d < g.input[0] and 0 <= h < g.input[1]:
-        start = _valid_from(g.pad[2], 0, 1, width)
-        stop = max(_valid_to(g.pad[2], 0, 1, g.input[2], width), start)
-    else:
+    cdef bint planar = (x.axis[2] % itemsize == 0 and 0 < x.axis[2] <= 4 * itemsize
+                        and x.channel != itemsize)
+    for piece in range(first, last):
+        row = piece
+        begin = 0
+        if p.pieces > 1:
+            row = piece // p.pieces
+            begin = piece % p.pieces * PIECE
+        width = min(p.extent[2] - begin, PIECE)
+        d = box.origin[0] * g.stride[0] + row // p.extent[1] - g.pad[0]
+        h = box.origin[1] * g.stride[1] + row % p.extent[1] - g.pad[1]
+        pad = g.pad[2] - box.origin[2] * g.stride[2] - begin
+        target = to + row * p.row + begin * p.pixel
         start = stop = width
-    memset(target, 0, start * p.pixel)
-    memset(target + stop * p.pixel, 0, (width - stop) * p.pixel)
-    if start == stop:
-        return
-    source = image + d * x.axis[0] + h * x.axis[1] + (start - g.pad[2]) * x.axis[2]
-    target += start * p.pixel
-    if x.channel == itemsize and x.axis[2] == p.pixel:
-        memcpy(target, source, (stop - start) * p.pixel)
-    elif x.axis[2] == itemsize:
-        k.transpose(source, x.channel, target, p.pixel, g.in_channels, stop - start)
-    else:
-        for w in range(stop - start):
-            copy_elements(source + w * x.axis[2], x.channel, target + w * p.pixel, itemsize,
-                          g.in_channels, itemsize)
+        if 0 <= d < g.input[0] and 0 <= h < g.input[1]:
+            start = _valid_from(pad, 0, 1, width)
+            stop = max(_valid_to(pad, 0, 1, g.input[2], width), start)
+        if start > 0:
+            memset(target, 0, start * p.pixel)
+        if stop < width:
+            memset(target + stop * p.pixel, 0, (width - stop) * p.pixel)
+        if start == stop:
+            continue
+        source = x.data + d * x.axis[0] + h * x.axis[1] + (start - pad) * x.axis[2]
+        target += start * p.pixel
+        if x.channel == itemsize and x.axis[2] == p.pixel == p.channels * itemsize:
+            memcpy(target, source, (stop - start) * p.pixel)
+        elif x.channel == itemsize:
+            k.copy(source, x.axis[2], target, p.pixel, stop - start, p.channels)
+        elif planar:
+            step = x.axis[2] // itemsize
+            k.transpose(source, x.channel, target, p.pixel, p.channels, stop - start, step)
+        else:
+            for w in range(stop - start):
+                copy_elements(source + w * x.axis[2], x.channel, target + w * p.pixel, itemsize,
+                              p.channels, itemsize)
 
 
-cdef void pack_pixels(const Geometry* g, const Pixels* p, const View* x, char* to,
-                      Py_ssize_t images, Py_ssize_t itemsize, const fc_kernels* k,
-                      int threads) noexcept nogil:
-    """Pack `images` images from `x.data` on."""
-    cdef Py_ssize_t rows = p.extent[0] * p.extent[1]
-    cdef Py_ssize_t i, n
-    for i in prange(images * rows, num_threads=threads, schedule="static"):
-        n = i // rows
-        _pack_pixel_row(g, p, x, x.data + n * x.batch, to + n * p.image, i % rows, itemsize, k)
+cdef void unpack_pixels(const View* y, const Py_ssize_t* outputs, const char* pixels,
+                        Py_ssize_t pixel_bytes, Py_ssize_t first, Py_ssize_t count,
+                        Py_ssize_t channels, char* to, Py_ssize_t itemsize,
+                        const fc_kernels* k) noexcept nogil:
+    """Bring `count` pixels, numbered over a box of `outputs` from `first` on, to the outputs.
+
+    `to` is where the box's first output of the first channel goes.
+    """
+    cdef Py_ssize_t done = 0, row, column, here, p, pitch = outputs[2], height = outputs[1]
+    cdef char* target
+    if is_linear(y, outputs):
+        pitch *= height * outputs[0]
+        height = 1
+    while done < count:
+        column = (first + done) % pitch
+        row = (first + done) // pitch
+        here = min(pitch - column, count - done)
+        target = to + row // height * y.axis[0] + row % height * y.axis[1] + column * y.axis[2]
+        if y.axis[2] == itemsize:
+            k.transpose(pixels + done * pixel_bytes, pixel_bytes, target, y.channel, here, channels, 1)
+        else:
+            for p in range(here):
+                copy_elements(pixels + (done + p) * pixel_bytes, itemsize, target + p * y.axis[2],
+                              y.channel, channels, itemsize)
+        done += here

@@ -1,7 +1,8 @@
 /* Template: a tile where every lane is a channel of its own: `rows` pixels x one vector of channels.
-   Both operands have contiguous lanes; a tap is one step. */
+   Both operands have contiguous lanes; a tap is one step; all lanes are stored. */
 
-static inline __attribute__((always_inline)) void JOIN(depthwise)(const fc_tile *t, const int rows)
+static inline __attribute__((always_inline)) void JOIN(depthwise)(const fc_tile *t, const int rows,
+                                                                  const ptrdiff_t row)
 {
     vector sum[FC_MAX_ROWS];
     VECTORS for (int r = 0; r < rows; r++)
@@ -10,24 +11,41 @@ static inline __attribute__((always_inline)) void JOIN(depthwise)(const fc_tile 
         const char *pixels = t->scalars + t->scalar_taps[k];
         const vector weight = *(const vector *)(t->vectors + t->vector_taps[k]);
         VECTORS for (int r = 0; r < rows; r++)
-            sum[r] += weight * *(const vector *)(pixels + r * t->scalar_row);
+            sum[r] += weight * *(const vector *)(pixels + r * row);
     }
-    const int lanes = (int)(sizeof(vector) / sizeof(T));
-    VECTORS for (int r = 0; r < rows; r++) {
-        if (t->lane_bias)
-            sum[r] += *(const vector *)t->lane_bias;
-        if (t->relu)
+    if (t->lane_bias) {
+        const vector bias = *(const vector *)t->lane_bias;
+        VECTORS for (int r = 0; r < rows; r++)
+            sum[r] += bias;
+    }
+    if (t->relu)
+        VECTORS for (int r = 0; r < rows; r++)
             sum[r] = JOIN(relu)(sum[r]);
-        if (t->lanes == lanes)
-            *(vector *)(t->out + r * t->out_row) = sum[r];
-        else
-            memcpy(t->out + r * t->out_row, &sum[r], (size_t)t->lanes * sizeof(T));
-    }
+    char *const out = t->out;
+    const ptrdiff_t out_row = t->out_row;
+    VECTORS for (int r = 0; r < rows; r++)
+        *(vector *)(out + r * out_row) = sum[r];
 }
 
+#if REGISTERS >= 32
+enum { JOIN(DEPTHWISE_ROWS) = 14 };
+#define EACH_ROWS(DO) \
+    DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14)
+#else
+enum { JOIN(DEPTHWISE_ROWS) = 12 };
 #define EACH_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
+#endif
 #define DEPTHWISE(rows) \
-    static void JOIN(depthwise_##rows)(const fc_tile *t) { JOIN(depthwise)(t, rows); }
+    static void JOIN(depthwise_##rows)(const fc_tile *t) \
+    { \
+        /* Constant distances leave nothing but multiply-adds in the loop. */ \
+        if (t->scalar_row == sizeof(vector)) \
+            JOIN(depthwise)(t, rows, sizeof(vector)); \
+        else if (t->scalar_row == 2 * sizeof(vector)) \
+            JOIN(depthwise)(t, rows, 2 * sizeof(vector)); \
+        else \
+            JOIN(depthwise)(t, rows, t->scalar_row); \
+    }
 EACH_ROWS(DEPTHWISE)
 #undef DEPTHWISE
 
@@ -36,6 +54,6 @@ static void JOIN(fill_depthwise)(fc_kernels *k)
 #define DEPTHWISE(rows) k->depthwise[rows] = JOIN(depthwise_##rows);
     EACH_ROWS(DEPTHWISE)
 #undef DEPTHWISE
-    k->depthwise_rows = 12;
+    k->depthwise_rows = JOIN(DEPTHWISE_ROWS);
 }
 #undef EACH_ROWS

@@ -28,9 +28,13 @@ typedef struct {
 
 typedef void (*fc_tile_kernel)(const fc_tile *);
 
-/* to[j][i] = from[i][j] for i < rows, j < columns. */
+/* to[j][i] = from[i][j * step] for i < rows, j < columns. */
 typedef void (*fc_transpose_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t to_row,
-                                    ptrdiff_t rows, ptrdiff_t columns);
+                                    ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t step);
+
+/* to[i][j] = from[i][j] for i < rows, j < columns. */
+typedef void (*fc_copy_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t to_row,
+                               ptrdiff_t rows, ptrdiff_t columns);
 
 /* Weights of up to `width` filters, each (channels, taps), into to[tap][channel][filter]. */
 typedef void (*fc_pack_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t filters,
@@ -43,6 +47,7 @@ typedef struct {
     int depthwise_rows;
     fc_tile_kernel depthwise[FC_MAX_ROWS + 1];          /* one vector wide: [rows] */
     fc_transpose_kernel transpose;
+    fc_copy_kernel copy;
     fc_pack_kernel pack;
     double (*peak)(long repeats);                       /* multiply-adds as fast as they go: flops */
 } fc_kernels;

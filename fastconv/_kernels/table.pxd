@@ -22,7 +22,9 @@ cdef extern from "table.h":
 
     ctypedef void (*fc_tile_kernel)(const fc_tile*) noexcept nogil
     ctypedef void (*fc_transpose_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t,
-                                         Py_ssize_t, Py_ssize_t) noexcept nogil
+                                         Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
+    ctypedef void (*fc_copy_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t,
+                                    Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_pack_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t,
                                     Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef double (*fc_peak_kernel)(long) noexcept nogil
@@ -34,6 +36,7 @@ cdef extern from "table.h":
         int depthwise_rows
         fc_tile_kernel depthwise[FC_MAX_ROWS + 1]
         fc_transpose_kernel transpose
+        fc_copy_kernel copy
         fc_pack_kernel pack
         fc_peak_kernel peak
 

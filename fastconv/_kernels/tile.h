@@ -1,32 +1,67 @@
+/* Steps of the reduction that are summed in one chain. */
+#ifndef CHAIN
+#define CHAIN 256
+#endif
+
 /* Template: a register tile, `rows` x `width` vectors of accumulators held over the whole reduction.
    Needs T, vector, VECTORS and JOIN. Rows and width are constants after inlining, so that every
    accumulator is a register. */
 
+static inline __attribute__((always_inline)) void JOIN(accumulate)(
+    const fc_tile *t, const int rows, const int width, vector (*sum)[8], const char *scalars,
+    const char *vectors, ptrdiff_t steps)
+{
+    const ptrdiff_t scalar_row = t->scalar_row, scalar_step = t->scalar_step;
+    const ptrdiff_t vector_step = t->vector_step;
+    for (; steps > 0; steps--) {
+        vector lane[8];
+        VECTORS for (int v = 0; v < width; v++)
+            lane[v] = ((const vector *)vectors)[v];
+        VECTORS for (int r = 0; r < rows; r++) {
+            const T scalar = *(const T *)(scalars + r * scalar_row);
+            VECTORS for (int v = 0; v < width; v++)
+                sum[r][v] += scalar * lane[v];
+        }
+        scalars += scalar_step;
+        vectors += vector_step;
+    }
+}
+
 static inline __attribute__((always_inline)) void JOIN(tile)(const fc_tile *t, const int rows,
                                                              const int width)
 {
-    vector sum[FC_MAX_ROWS][8];
-    VECTORS for (int r = 0; r < rows; r++)
-        VECTORS for (int v = 0; v < width; v++)
-            sum[r][v] = (vector){0};
-
-    const ptrdiff_t scalar_row = t->scalar_row, scalar_step = t->scalar_step;
-    const ptrdiff_t vector_step = t->vector_step;
-    for (ptrdiff_t k = 0; k < t->taps; k++) {
-        const char *scalars = t->scalars + t->scalar_taps[k];
-        const char *vectors = t->vectors + t->vector_taps[k];
-        for (ptrdiff_t i = t->run; i > 0; i--) {
-            vector lane[8];
+    vector sum[FC_MAX_ROWS][8], total[FC_MAX_ROWS][8];
+    const char *scalars = NULL, *vectors = NULL;
+    ptrdiff_t tap = 0, left = 0; /* the next tap; steps to go at the present one */
+    int drained = 0;
+    for (;;) {
+        VECTORS for (int r = 0; r < rows; r++)
             VECTORS for (int v = 0; v < width; v++)
-                lane[v] = ((const vector *)vectors)[v];
-            VECTORS for (int r = 0; r < rows; r++) {
-                const T scalar = *(const T *)(scalars + r * scalar_row);
-                VECTORS for (int v = 0; v < width; v++)
-                    sum[r][v] += scalar * lane[v];
+                sum[r][v] = (vector){0};
+        for (ptrdiff_t room = CHAIN; room > 0 && (left > 0 || tap < t->taps);) {
+            if (left == 0) {
+                scalars = t->scalars + t->scalar_taps[tap];
+                vectors = t->vectors + t->vector_taps[tap++];
+                left = t->run;
             }
-            scalars += scalar_step;
-            vectors += vector_step;
+            const ptrdiff_t steps = left < room ? left : room;
+            left -= steps;
+            room -= steps;
+            JOIN(accumulate)(t, rows, width, sum, scalars, vectors, steps);
+            scalars += steps * t->scalar_step;
+            vectors += steps * t->vector_step;
         }
+        /* A long sum as a sum of partial sums: its rounding errors stay small. */
+        if (__builtin_expect(drained, 0))
+            VECTORS for (int r = 0; r < rows; r++)
+                VECTORS for (int v = 0; v < width; v++)
+                    sum[r][v] += total[r][v];
+        if (__builtin_expect(left == 0 && tap == t->taps, 1))
+            break;
+        VECTORS for (int r = 0; r < rows; r++)
+            VECTORS for (int v = 0; v < width; v++)
+                total[r][v] = sum[r][v];
+        drained = 1;
     }
 
     if (t->row_bias)

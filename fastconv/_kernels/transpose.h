@@ -1,51 +1,75 @@
-/* Template: transposition by blocks of lanes x lanes in registers, and the weight packing built on it. */
+/* Template: matrices moved: transposed, copied, and weights packed. */
 
 enum { JOIN(LANES) = sizeof(vector) / sizeof(T) };
 
-/* Butterfly: after the stage of distance d, bit d of row and column are exchanged. */
-static inline __attribute__((always_inline)) void JOIN(butterfly)(vector *row)
-{
-    enum { L = JOIN(LANES) };
-    VECTORS for (int d = 1; d < L; d *= 2) {
-        lanes_mask low, high;
-        VECTORS for (int j = 0; j < L; j++) {
-            low[j] = j & d ? L + j - d : j;
-            high[j] = j & d ? L + j : j + d;
-        }
-        VECTORS for (int i = 0; i < L; i++) {
-            if (i & d)
-                continue;
-            const vector a = row[i], b = row[i + d];
-            row[i] = __builtin_shuffle(a, b, low);
-            row[i + d] = __builtin_shuffle(a, b, high);
-        }
-    }
-}
+#define SQUARE(name) JOIN(name##_whole)
+#define DIVISOR 1
+#include "square.h"
+#undef SQUARE
+#undef DIVISOR
+#if VECTOR_BYTES >= 32 /* no vector is shorter than 16 bytes */
+#define SQUARE(name) JOIN(name##_half)
+#define DIVISOR 2
+#include "square.h"
+#undef SQUARE
+#undef DIVISOR
+#endif
+#if VECTOR_BYTES >= 64
+#define SQUARE(name) JOIN(name##_quarter)
+#define DIVISOR 4
+#include "square.h"
+#undef SQUARE
+#undef DIVISOR
+#endif
 
 static void JOIN(transpose)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t to_row,
-                            ptrdiff_t rows, ptrdiff_t columns)
+                            ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t step)
 {
     enum { L = JOIN(LANES) };
-    ptrdiff_t i = 0;
-    for (; i + L <= rows; i += L) {
-        ptrdiff_t j = 0;
-        for (; j + L <= columns; j += L) {
-            vector row[L];
-            VECTORS for (int r = 0; r < L; r++)
-                row[r] = *(const vector *)(from + (i + r) * from_row + j * (ptrdiff_t)sizeof(T));
-            JOIN(butterfly)(row);
-            VECTORS for (int r = 0; r < L; r++)
-                *(vector *)(to + (j + r) * to_row + i * (ptrdiff_t)sizeof(T)) = row[r];
-        }
-        for (; j < columns; j++)
-            for (int r = 0; r < L; r++)
-                *(T *)(to + j * to_row + (i + r) * (ptrdiff_t)sizeof(T)) =
-                    *(const T *)(from + (i + r) * from_row + j * (ptrdiff_t)sizeof(T));
+    const ptrdiff_t side = rows < columns ? rows : columns;
+    if (side >= L) {
+        JOIN(transpose_whole)(from, from_row, to, to_row, rows, columns, step);
+        return;
     }
-    for (; i < rows; i++)
+#if VECTOR_BYTES >= 32
+    if (side >= L / 2) {
+        JOIN(transpose_half)(from, from_row, to, to_row, rows, columns, step);
+        return;
+    }
+#endif
+#if VECTOR_BYTES >= 64
+    if (side >= L / 4) {
+        JOIN(transpose_quarter)(from, from_row, to, to_row, rows, columns, step);
+        return;
+    }
+#endif
+    for (ptrdiff_t i = 0; i < rows; i++)
         for (ptrdiff_t j = 0; j < columns; j++)
             *(T *)(to + j * to_row + i * (ptrdiff_t)sizeof(T)) =
-                *(const T *)(from + i * from_row + j * (ptrdiff_t)sizeof(T));
+                *(const T *)(from + i * from_row + j * step * (ptrdiff_t)sizeof(T));
+}
+
+/* Rows of `columns` elements from one pitch to another. */
+static void JOIN(copy)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t to_row,
+                       ptrdiff_t rows, ptrdiff_t columns)
+{
+    enum { L = JOIN(LANES) };
+    const ptrdiff_t last = (columns - L) * (ptrdiff_t)sizeof(T), step = sizeof(vector);
+    if (columns == L) {
+        for (ptrdiff_t i = 0; i < rows; i++)
+            *(vector *)(to + i * to_row) = *(const vector *)(from + i * from_row);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < rows; i++, from += from_row, to += to_row) {
+        if (columns < L) {
+            for (ptrdiff_t j = 0; j < columns; j++)
+                ((T *)to)[j] = ((const T *)from)[j];
+            continue;
+        }
+        for (ptrdiff_t j = 0; j < last; j += step)
+            *(vector *)(to + j) = *(const vector *)(from + j);
+        *(vector *)(to + last) = *(const vector *)(from + last);
+    }
 }
 
 /* Filters (channels, taps) into to[tap][channel][width]; filters beyond `filters` are zeros. */
@@ -72,7 +96,7 @@ static void JOIN(pack)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t
                         memcpy(&row[r], block + r * from_row, (size_t)wide * sizeof(T));
                 }
             }
-            JOIN(butterfly)(row);
+            JOIN(butterfly_whole)(row);
             if (taps == 1 && wide == L && here == L) {
                 VECTORS for (int c = 0; c < L; c++)
                     *(vector *)(packed + (j + c) * width + f) = row[c];

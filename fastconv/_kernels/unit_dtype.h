@@ -37,6 +37,7 @@ static void JOIN(fill)(fc_kernels *k)
     JOIN(fill_tiles)(k);
     JOIN(fill_depthwise)(k);
     k->transpose = JOIN(transpose);
+    k->copy = JOIN(copy);
     k->pack = JOIN(pack);
     k->peak = JOIN(peak);
 }
