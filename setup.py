@@ -18,15 +18,18 @@ from setuptools.errors import CompileError
 
 PACKAGE = Path("fastconv")
 
-# level -> compiler flags of its kernel unit; the order is that of the run-time table in isa.h
+AVX512 = [
+    "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mavx2",
+    "-mprefer-vector-width=512",
+]  # fmt: skip
+# level -> compiler flags of its kernel unit; the order is that of the run-time table
 LEVELS = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma", "-mf16c"],
-    "avx512": [
-        "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mavx2",
-        "-mprefer-vector-width=512",
-    ],
-}  # fmt: skip
+    "avx512": AVX512,
+    "amx": [*AVX512, "-mamx-tile", "-mamx-bf16"],
+    "amx_emulated": [],
+}
 OPTIMISE = ["-O3", "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
 OPENMP = ["-fopenmp"]
 
