@@ -390,6 +390,17 @@ def test_levels_by_name():
         assert real.returncode and "or this build, has no 'amx'; it has" in real.stderr
 
 
+def test_small_thread_stacks_are_enough():
+    code = (
+        "import numpy as np, fastconv\n"
+        "x, w = np.ones((2, 64, 40, 40), 'f'), np.full((64, 64, 3, 3), 257, 'f')\n"
+        "y = fastconv.conv2d(x, w, algorithm='split_bfloat16')\n"
+        "print((y == 576 * 257).all())"
+    )
+    run = python(code, FASTCONV_ISA=isa.active(), OMP_STACKSIZE="64k", FASTCONV_NUM_THREADS="3")
+    assert run.stdout == "True\n", run.stderr
+
+
 def test_the_tile_registers_are_not_asked_for_where_they_are_not_wanted():
     code = "from fastconv._kernels import isa; print(*isa.available())"
     for level in isa.available()[:-1]:

@@ -61,7 +61,7 @@ cdef struct Layout:
     Py_ssize_t tiles           # per line
     Py_ssize_t weight_block    # bytes of one block of filters
     Py_ssize_t steps           # images computed at a time
-    double halves              # half tiles of pixels per image and group, odd ones dearer
+    double halves              # of tiles of pixels, per image and group; odd ones cost more
 
 
 def supports(problem):
@@ -80,11 +80,11 @@ def estimate(problem, machine, prepacked):
     cdef Splitwise state = Splitwise(problem)
     cdef const Parts* p = &state.plan.parts
     groups = problem.batch * problem.groups
-    filters = groups * -(-state.filters // (FC_SIDE // 2)) * (FC_SIDE // 2)
-    per_filter = FC_SIDE * FC_DEPTH * PRODUCTS[p.splits] * p.blocks * p.taps
+    half = FC_SIDE // 2
+    tiles = groups * -(-state.filters // half) * state.plan.halves
     return machine.seconds(
         name,
-        flops=filters * per_filter * state.plan.halves,
+        flops=tiles * PRODUCTS[p.splits] * p.blocks * p.taps * 2 * half * half * FC_DEPTH,
         tiles=groups * state.plan.filter_blocks * state.plan.lines * state.plan.tiles,
         moved=problem.batch * p.image // 4,
         rows=groups * p.blocks * rows_of(p),
