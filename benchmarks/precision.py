@@ -53,7 +53,9 @@ def contenders():
         pass
     else:
         columns[f"torch {torch.__version__}"] = lambda x, w, padding, stride: (
-            torch.nn.functional.conv2d(*map(torch.from_numpy, (x, w)), None, stride, padding).numpy()
+            torch.nn.functional.conv2d(
+                *map(torch.from_numpy, (x, w)), None, stride, padding
+            ).numpy()
         )
     columns["direct"] = ours("direct")
     if isa.has_tile_unit():
