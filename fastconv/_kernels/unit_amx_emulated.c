@@ -18,12 +18,14 @@ static _Thread_local struct {
     uint8_t data[8][16][64];
 } unit;
 
-static void enter_unit(const void *configuration);
-static void leave_unit(void);
-static void zero_tile(int tile);
-static void load_tile(int tile, const char *from, ptrdiff_t row);
-static void store_tile(int tile, char *to, ptrdiff_t row);
-static void dot_tiles(int sum, int a, int b);
+/* Not inlined: each stands in dozens of places. */
+#define OPERATION static __attribute__((noinline)) void
+OPERATION enter_unit(const void *configuration);
+OPERATION leave_unit(void);
+OPERATION zero_tile(int tile);
+OPERATION load_tile(int tile, const char *from, ptrdiff_t row);
+OPERATION store_tile(int tile, char *to, ptrdiff_t row);
+OPERATION dot_tiles(int sum, int a, int b);
 
 #define TILES_ENTER(configuration) enter_unit(configuration)
 #define TILES_LEAVE() leave_unit()
