@@ -28,7 +28,7 @@ LEVELS = {
     "avx2": ["-mavx2", "-mfma", "-mf16c"],
     "avx512": AVX512,
     "amx": [*AVX512, "-mamx-tile", "-mamx-bf16"],
-    "amx_emulated": [],
+    "amx_emulated": ["-O2"],  # for tests: small is better than fast
 }
 OPTIMISE = ["-O3", "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
 OPENMP = ["-fopenmp"]

@@ -1,6 +1,7 @@
 /* The register tile of split products. Tiles 0 to 3 accumulate 16 pixels x 16 filters each, 4 and 5
-   hold pixels, 6 and 7 weights; a tile shape is `tall` tiles of pixels x `wide` of filters. Needs the operations of a tile unit: TILES_ENTER, TILES_LEAVE, TILE_ZERO,
-   TILE_LOAD, TILE_STORE, TILE_DOT. Everything else is the same wherever they come from. */
+   hold pixels, 6 and 7 weights; `tall` and `wide` say how many tiles of pixels and of filters there
+   are. Needs the operations of a tile unit: TILES_ENTER, TILES_LEAVE, TILE_ZERO, TILE_LOAD,
+   TILE_STORE, TILE_DOT. Everything else is the same wherever they come from. */
 
 /* Products are added to an accumulator one after the other, and each addition rounds. After so many
    it is added to a sum of such sums, which keeps long sums as accurate as blocked sgemm. */
