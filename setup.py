@@ -18,18 +18,22 @@ from setuptools.errors import CompileError
 
 PACKAGE = Path("fastconv")
 
-# level -> compiler flags of its kernel unit; the order is that of the run-time table in isa.h
+AVX512 = [
+    "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mavx2",
+    "-mprefer-vector-width=512",
+]  # fmt: skip
+# level -> compiler flags of its kernel unit; the order is that of the run-time table
 LEVELS = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma", "-mf16c"],
-    "avx512": [
-        "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mavx2",
-        "-mprefer-vector-width=512",
-    ],
-}  # fmt: skip
+    "avx512": AVX512,
+    "amx": [*AVX512, "-mamx-tile", "-mamx-bf16"],
+    "amx_emulated": ["-O2"],  # for tests: small is better than fast
+}
 # Without -fno-ivopts GCC spends registers of the innermost loop on addresses, and spills sums.
 OPTIMISE = [
     "-O3", "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-ivopts",
+    "-g0",
 ]  # fmt: skip
 OPENMP = ["-fopenmp"]
 
@@ -44,7 +48,7 @@ def modules():
             [str(source)],
             include_dirs=[numpy.get_include(), str(PACKAGE / "_kernels")],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-            extra_compile_args=["-O2", *(OPENMP if parallel else [])],
+            extra_compile_args=["-O2", "-g0", *(OPENMP if parallel else [])],
             extra_link_args=OPENMP if parallel else [],
             depends=[str(path) for path in (PACKAGE / "_kernels").glob("*.[ch]")],
         )

@@ -16,12 +16,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
 import fastconv
-from benchmarks import oracle, problem_sets, suite, timing
+from benchmarks import oracle, precision, problem_sets, suite, timing
 from benchmarks.peers import __main__ as command
 from benchmarks.peers import report
 from benchmarks.peers.contest import Outcome, Row
 from fastconv import ceiling
 from fastconv._core.problem import Problem
+from fastconv._kernels import isa
 
 SUITES = sorted(path.stem for path in (ROOT / "benchmarks").glob("bench_*.py"))
 
@@ -320,3 +321,19 @@ def test_asv_configuration_is_json_and_names_the_suites():
     settings = json.loads((ROOT / "asv.conf.json").read_text())
     assert (ROOT / settings["benchmark_dir"]).is_dir()
     assert settings["matrix"]["env_nobuild"]["OMP_NUM_THREADS"] == ["1", "2"]
+
+
+# --- precision ---------------------------------------------------------------------------------
+
+
+def test_the_table_of_errors(capsys):
+    with isa.use(isa.EMULATED):
+        precision.main(["--only", "64 channels, 1x1"])
+    heading, _, *rows = capsys.readouterr().out.splitlines()
+    names = [name.strip() for name in heading.split("|")[1:-1]]
+    assert len(rows) == len(precision.DATA) and names[-3:] == [
+        "split, highest", "split, high", "split, medium"
+    ]  # fmt: skip
+    for row in rows:
+        errors = dict(zip(names, row.split("|")[1:-1]))
+        assert float(errors["split, highest"]) < 2 * float(errors["im2col + sgemm"])

@@ -93,7 +93,8 @@ def test_the_planner_s_own_choice_is_exact_for_integers(name, index):
 def test_a_forced_room_is_the_room_that_runs():
     ran = []
     x, w = np.ones((1, 32, 9, 9), np.float32), np.ones((32, 1, 3, 3), np.float32)
-    rooms = registry.rooms_for("conv")
+    # Grouped by single channels there is nothing to split.
+    rooms = [room for room in registry.rooms_for("conv") if room.name != "split_bfloat16"]
     for room in rooms:
         choice = planner.choose(
             fastconv.plan(fastconv.conv2d, x.shape, w, groups=32, algorithm=room.name).problem,

@@ -10,7 +10,10 @@ Rooms know the kernels and the core, never each other. The face, in this order i
 ``workspace(problem, threads)``             bytes of scratch; running never takes more
 ``compile(problem)``                         its state: whatever prepare and run need, made once
 ``prepare(state, weight, threads)``          reusable packed weights (None where there are none)
-``run(state, packed, inputs, outputs, threads)``
+``run(state, packed, inputs, outputs, threads)``   for rooms that are not local: whether the result
+                          stands, or None if that shows in its being finite
+
+A room that does less for a lower precision says ``adaptive = True`` as well.
 
 Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``max_pool`` takes (x,)
 and (y, codes or None); ``avg_pool`` takes (x,) and (y,). Arrays are batched, in the layout of the

@@ -9,12 +9,14 @@ from . import (
     pooling,
     reference,
     reference_pooling,
+    split_bfloat16,
 )
 
 ROOMS = (
     direct_channels,
     direct_depthwise,
     direct_pixels,
+    split_bfloat16,
     im2col,
     fft,
     pooling,

@@ -5,11 +5,14 @@ table.h        what a kernel table holds: function pointers and block sizes
 tile.h         template: a register tile of a convolution, the heart of everything
 depthwise.h    template: a tile where every lane is a channel of its own
 transpose.h    template: transposition, and weights into the order tiles read
+split.h        float32 into bfloat16 parts, in the order that a tile unit reads
+split_tile.h   template: a register tile of split products, of any tile unit
 unit.h         instantiates the templates for every dtype; included once per level
 unit_*.c       one unit per instruction-set level, compiled with flags of its own
 table.pyx      detection, the active table, its door for Cython
 isa.py         the levels as Python sees them
 =============  ====================================================================
 
-A unit fills a table on top of the level below, so that every pointer is valid at every level.
+A unit fills a table on top of the level below, so that every pointer is valid at every level;
+only the split products exist at levels with a tile unit alone, and say so.
 """

@@ -2,7 +2,8 @@
 #ifndef FASTCONV_DETECT_H
 #define FASTCONV_DETECT_H
 
-enum { FC_BASELINE, FC_AVX2, FC_AVX512, FC_AMX, FC_LEVELS };
+/* The last is no better than the others: it runs everywhere, for tests. */
+enum { FC_BASELINE, FC_AVX2, FC_AVX512, FC_AMX, FC_AMX_EMULATED, FC_LEVELS };
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
@@ -29,8 +30,9 @@ static int fc_tiles_granted(void)
 #endif
 }
 
-/* The highest level; features are believed only if the system saves their registers too. */
-static int fc_detect(void)
+/* The highest level; features are believed only if the system saves their registers too. The tile
+   registers are asked for only if they are wanted. */
+static int fc_detect(int want_tiles)
 {
     unsigned a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d))
@@ -46,13 +48,21 @@ static int fc_detect(void)
     const unsigned tiles = 1u << 22 | 1u << 24; /* AMX-BF16, AMX-TILE */
     if ((d & tiles) != tiles || (fc_xcr0() & 0x60000) != 0x60000)
         return FC_AVX512;
-    /* Palette 1: at least 8 tiles of 1 KiB. */
-    if (!__get_cpuid_count(0x1d, 1, &a, &b, &c, &d) || b >> 16 < 8 || a >> 16 < 8 || !fc_tiles_granted())
+    /* Palette 1: 8 tiles of 1 KiB, 16 rows of 64 bytes. */
+    if (!__get_cpuid_count(0x1d, 1, &a, &b, &c, &d))
+        return FC_AVX512;
+    if (a >> 16 < 1024 || b >> 16 < 8 || (b & 0xffff) < 64 || (c & 0xffff) < 16)
+        return FC_AVX512;
+    if (!want_tiles || !fc_tiles_granted())
         return FC_AVX512;
     return FC_AMX;
 }
 #else
-static int fc_detect(void) { return FC_BASELINE; }
+static int fc_detect(int want_tiles)
+{
+    (void)want_tiles;
+    return FC_BASELINE;
+}
 #endif
 
 #endif

@@ -2,12 +2,24 @@
 
 from contextlib import contextmanager
 
-from .table import LEVELS, activate, active, available, lanes, measure_peak, tile_rows
+from .table import (
+    EMULATED,
+    LEVELS,
+    activate,
+    active,
+    available,
+    has_tile_unit,
+    lanes,
+    measure_peak,
+    tile_rows,
+)
 
 __all__ = [
+    "EMULATED",
     "LEVELS",
     "active",
     "available",
+    "has_tile_unit",
     "lanes",
     "measure_peak",
     "nominal_flops",
@@ -17,7 +29,7 @@ __all__ = [
 
 # A common clock; estimates need ratios between rooms, not the truth about one machine.
 _NOMINAL_HERTZ = 3e9
-_FLOPS_PER_LANE = {"baseline": 2, "avx2": 4, "avx512": 4, "amx": 4}
+_FLOPS_PER_LANE = {"baseline": 2, "avx2": 4, "avx512": 4, "amx": 4, "amx-emulated": 4}
 
 
 def nominal_flops():

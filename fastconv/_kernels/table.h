@@ -3,6 +3,7 @@
 #define FASTCONV_TABLE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { FC_FLOAT32, FC_FLOAT64, FC_DTYPES };
 
@@ -52,13 +53,60 @@ typedef struct {
     double (*peak)(long repeats);                       /* multiply-adds as fast as they go: flops */
 } fc_kernels;
 
+/* Products of split operands, for levels with a tile unit. A float32 is the sum of up to FC_SPLITS
+   bfloat16, each the nearest to what the ones before left over; one instruction multiplies 16 rows
+   of FC_DEPTH of them with 16 columns. A register tile is FC_SIDE pixels x FC_SIDE filters. */
+enum { FC_SPLITS = 3, FC_DEPTH = 32, FC_SIDE = 32, FC_WEIGHT_TILES = FC_DEPTH * FC_SIDE * 2 };
+
+/* What was seen of the absolute values of some float32, per lane: the bits of the least, less one
+   (zeros come out largest), those of the largest, and all lower halves or-ed together. */
+typedef struct {
+    uint32_t least[16], most[16], low[16];
+} fc_range;
+
+/* A register tile, summed over `blocks` channel blocks x taps, FC_DEPTH products each. */
+typedef struct {
+    const char *pixels;             /* first split, block 0; a pixel holds FC_DEPTH bfloat16 */
+    ptrdiff_t pixel_row, pixel_split, pixel_block;  /* bytes to the next pixel, split, block */
+    const ptrdiff_t *taps;          /* byte offset of every tap */
+    ptrdiff_t tap_count, blocks;
+    const char *weights;            /* [block][tap][split][FC_WEIGHT_TILES] */
+    ptrdiff_t weight_step;          /* bytes per tap */
+    ptrdiff_t rows, lanes;          /* pixels and filters wanted; all FC_SIDE must be readable */
+    char *const *out;               /* where every pixel's filters go; NULL drops it */
+    const float *bias;              /* FC_SIDE values, or NULL */
+    int relu;
+} fc_product;
+
+typedef void (*fc_product_kernel)(const fc_product *);
+
+/* Rows of `columns` float32 into rows of `width` bfloat16, zeros beyond, for every split. */
+typedef void (*fc_split_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t to_row,
+                                ptrdiff_t to_split, int splits, ptrdiff_t rows, ptrdiff_t columns,
+                                ptrdiff_t width, fc_range *seen);
+
+/* Up to FC_DEPTH rows of FC_SIDE filters into [split][FC_WEIGHT_TILES]; missing rows are zeros. */
+typedef void (*fc_split_weights_kernel)(const char *from, ptrdiff_t rows, char *to, int splits,
+                                        fc_range *seen);
+
+typedef struct {
+    int present;                                        /* else nothing else here is set */
+    void (*enter)(void), (*leave)(void);                /* every thread, around its products */
+    fc_split_kernel split;
+    fc_split_weights_kernel split_weights;
+    fc_product_kernel product[FC_SPLITS + 1];           /* [splits]: of 1, 3 or 6 products */
+} fc_split_kernels;
+
 typedef struct {
     fc_kernels of[FC_DTYPES];
+    fc_split_kernels split;
 } fc_table;
 
 /* Every unit overlays the table of the level below. */
 void fc_fill_baseline(fc_table *);
 void fc_fill_avx2(fc_table *);
 void fc_fill_avx512(fc_table *);
+void fc_fill_amx(fc_table *);
+void fc_fill_amx_emulated(fc_table *);
 
 #endif

@@ -1,3 +1,6 @@
+from libc.stdint cimport uint32_t
+
+
 cdef extern from "table.h":
     enum:
         FC_FLOAT32
@@ -40,9 +43,49 @@ cdef extern from "table.h":
         fc_pack_kernel pack
         fc_peak_kernel peak
 
+    enum:
+        FC_SPLITS
+        FC_DEPTH
+        FC_SIDE
+        FC_WEIGHT_TILES
+
+    ctypedef struct fc_range:
+        uint32_t least[16]
+        uint32_t most[16]
+        uint32_t low[16]
+
+    ctypedef struct fc_product:
+        const char* pixels
+        Py_ssize_t pixel_row, pixel_split, pixel_block
+        const Py_ssize_t* taps
+        Py_ssize_t tap_count, blocks
+        const char* weights
+        Py_ssize_t weight_step
+        Py_ssize_t rows, lanes
+        char** out
+        const float* bias
+        int relu
+
+    ctypedef void (*fc_product_kernel)(const fc_product*) noexcept nogil
+    ctypedef void (*fc_split_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, int,
+                                     Py_ssize_t, Py_ssize_t, Py_ssize_t, fc_range*) noexcept nogil
+    ctypedef void (*fc_split_weights_kernel)(const char*, Py_ssize_t, char*, int,
+                                             fc_range*) noexcept nogil
+    ctypedef void (*fc_worker_kernel)() noexcept nogil
+
+    ctypedef struct fc_split_kernels:
+        int present
+        fc_worker_kernel enter, leave
+        fc_split_kernel split
+        fc_split_weights_kernel split_weights
+        fc_product_kernel product[FC_SPLITS + 1]
+
     ctypedef struct fc_table:
         fc_kernels of[FC_DTYPES]
+        fc_split_kernels split
 
 
 # The kernels of the active level; dtype is FC_FLOAT32 or FC_FLOAT64.
 cdef const fc_kernels* kernels(int dtype) noexcept nogil
+# Those of the tile unit; not `present` at levels without one.
+cdef const fc_split_kernels* split_kernels() noexcept nogil

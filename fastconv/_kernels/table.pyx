@@ -18,42 +18,60 @@ cdef extern from *:
     #else
     #define FC_FILL_AVX512 NULL
     #endif
+    #ifdef FC_HAVE_AMX
+    #define FC_FILL_AMX fc_fill_amx
+    #else
+    #define FC_FILL_AMX NULL
+    #endif
     typedef void (*fc_fill)(fc_table *);
     /* What each level adds to the one below; NULL where the compiler knew nothing of it. */
-    static fc_fill fc_fills[FC_LEVELS] = {fc_fill_baseline, FC_FILL_AVX2, FC_FILL_AVX512, NULL};
+    static fc_fill fc_fills[FC_LEVELS] = {
+        fc_fill_baseline, FC_FILL_AVX2, FC_FILL_AVX512, FC_FILL_AMX, fc_fill_amx_emulated,
+    };
     """
     enum:
         FC_AVX512
+        FC_AMX
+        FC_AMX_EMULATED
         FC_LEVELS
     ctypedef void (*fc_fill)(fc_table*) noexcept
     fc_fill fc_fills[FC_LEVELS]
-    int fc_detect()
+    int fc_detect(int want_tiles)
 
 cdef int _built(int level) noexcept:
-    """The highest level up to `level` whose kernels were compiled in; AMX adds none of its own yet."""
-    while level > 0 and fc_fills[min(level, FC_AVX512)] == NULL:
+    """The highest level up to `level` whose kernels were compiled in."""
+    while level > 0 and fc_fills[level] == NULL:
         level -= 1
     return level
 
 
-LEVELS = ("baseline", "avx2", "avx512", "amx")
+LEVELS = ("baseline", "avx2", "avx512", "amx", "amx-emulated")
+# Chosen by name only, and not counted among those that a machine has.
+EMULATED = LEVELS[FC_AMX_EMULATED]
+_asked = os.environ.get("FASTCONV_ISA") or None
 
 cdef fc_table _tables[FC_LEVELS]
-cdef int _highest = _built(fc_detect())
+cdef int _highest = _built(fc_detect(_asked in (None, LEVELS[FC_AMX])))
 cdef int _active = 0
 
 
 cdef void _build_tables() noexcept:
     cdef int level
-    for level in range(FC_LEVELS):
+    for level in range(FC_AMX_EMULATED):
         if level:
             _tables[level] = _tables[level - 1]
         if level <= _highest and fc_fills[level] != NULL:
             fc_fills[level](&_tables[level])
+    _tables[FC_AMX_EMULATED] = _tables[FC_AVX512]
+    fc_fills[FC_AMX_EMULATED](&_tables[FC_AMX_EMULATED])
 
 
 cdef const fc_kernels* kernels(int dtype) noexcept nogil:
     return &_tables[_active].of[dtype]
+
+
+cdef const fc_split_kernels* split_kernels() noexcept nogil:
+    return &_tables[_active].split
 
 
 def available():
@@ -71,11 +89,16 @@ def activate(name):
     global _active
     if name not in LEVELS:
         raise ValueError(f"FASTCONV_ISA: no level {name!r}; there are {', '.join(LEVELS)}")
-    if name not in available():
+    if name != EMULATED and name not in available():
         raise ValueError(
             f"FASTCONV_ISA: this machine, or this build, has no {name!r}; it has {', '.join(available())}"
         )
     _active = LEVELS.index(name)
+
+
+def has_tile_unit():
+    """Whether the active level multiplies split operands."""
+    return bool(split_kernels().present)
 
 
 def lanes(int dtype):
@@ -103,4 +126,4 @@ def measure_peak(int dtype, double seconds):
 
 
 _build_tables()
-activate(os.environ.get("FASTCONV_ISA") or LEVELS[_highest])
+activate(_asked or LEVELS[_highest])

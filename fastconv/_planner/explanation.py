@@ -28,7 +28,8 @@ class Row:
     measured: float | None  # seconds
     gflops: float | None  # as measured, or else as predicted; of the direct sum
     workspace: int | None  # bytes
-    tier: str | None  # the strictest precision that admits it; "exact" keeps integers exact
+    # The strictest precision that what it does would serve; "exact" keeps integers exact.
+    tier: str | None
     refusal: str | None
 
 
@@ -187,7 +188,9 @@ def _row(problem, threads, candidate, measured):
     room, predicted, refusal = candidate
     if refusal is not None:
         return Row(room.name, None, None, None, None, None, refusal)
-    tier = next(t for t in _TIERS if room.supports(problem._replace(precision=t)) is None)
+    tier = problem.precision
+    if not getattr(room, "adaptive", False):
+        tier = next(t for t in _TIERS if room.supports(problem._replace(precision=t)) is None)
     return Row(
         room.name, predicted, measured, gflops(problem, measured or predicted),
         room.workspace(problem, threads), tier, None,

@@ -39,7 +39,9 @@ def machine_for(problem, threads):
 
 @cache
 def prices_at(level):
-    """Prices of every room at a level; those of the nearest level below that was fitted."""
+    """Prices of every room at a level; for each those of the nearest level below that has some."""
     levels = json.loads((Path(__file__).parent / "costs.json").read_text())["levels"]
-    below = isa.LEVELS[: isa.LEVELS.index(level) + 1]
-    return levels[next(name for name in reversed(below) if name in levels)]
+    prices = {}
+    for name in isa.LEVELS[: isa.LEVELS.index(level) + 1]:
+        prices.update(levels.get(name, {}))
+    return prices

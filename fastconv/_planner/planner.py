@@ -46,7 +46,7 @@ class Executable(NamedTuple):
     state: object  # what the room compiled the problem into
     threads: int
     reason: str  # "forced", "sole candidate", "model", "wisdom", "measured" or "random"
-    reserve: object  # the Executable for data that this room would spread NaN over, or None
+    reserve: object  # the Executable for data that this room cannot do, or None
 
     @property
     def workspace(self):
@@ -62,9 +62,13 @@ class Executable(NamedTuple):
         """Compute; `packed` as prepared from `weight`, or None to pack now."""
         if packed is None and weight is not None:
             packed = self.room.prepare(self.state, weight, self.threads)
-        self.room.run(self.state, packed, inputs, outputs, self.threads)
+        stands = self.room.run(self.state, packed, inputs, outputs, self.threads)
+        if self.reserve is None:
+            return
         # A room that mixes distant inputs spreads a NaN or an overflow: let another one redo it.
-        if self.reserve is not None and not np.isfinite(outputs[0]).all():
+        if stands is None:
+            stands = np.isfinite(outputs[0]).all()
+        if not stands:
             self.reserve.run(weight, None, inputs, outputs)
 
 
@@ -254,8 +258,12 @@ def _executable(problem, settings, room, reason):
     threads = machine_for(problem, settings.threads).threads
     reserve = None
     if not room.local:
-        found = candidates(problem, settings)
-        others = [c for c in found if c.refusal is None and c.room.local]
+        # A limit on workspace gives way where no room keeps it: the result must not be lost.
+        for limits in settings, settings._replace(max_workspace=None):
+            found = candidates(problem, limits)
+            others = [c for c in found if c.refusal is None and c.room.local]
+            if others:
+                break
         if others:
             second = _favourite(others).room
             reserve = _executable(problem, settings, second, "reserve for non-finite data")
