@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import conv, pool
+from ._conv_arguments import parse_conv
 from ._conv_call import ConvCall
 from ._core import integers, sizes
 from ._core.dtypes import TABLE
@@ -76,11 +77,12 @@ def pose_problem(problem, settings):
 def _pose_conv(ndim, name, arguments, settings, prepacked):
     a = arguments
     bias = a["bias"] = None if a["bias"] is None else np.array(a["bias"])
-    call = ConvCall(
-        ndim, a["input"], a["weight"], bias, a["stride"], a["padding"], a["dilation"], a["groups"],
-        a["data_format"], a["padding_mode"], a["flip"], a["activation"], a["precision"],
-        a["algorithm"], settings, prepacked=prepacked,
+    parsed = parse_conv(
+        name, ndim, a["input"], a["weight"], bias, a["stride"], a["padding"], a["dilation"],
+        a["groups"], a["data_format"], a["padding_mode"], a["flip"], a["activation"],
+        a["precision"], a["algorithm"], settings,
     )  # fmt: skip
+    call = ConvCall(parsed, prepacked)
     problem, settings, note = call.problem, call.settings, ""
     executable = call._executable
     if a["padding_mode"] != "zeros":

@@ -12,7 +12,8 @@ Rooms know the kernels and the core, never each other. The face, in this order i
 ``prepare(state, weight, threads)``          reusable packed weights (None where there are none)
 ``run(state, packed, inputs, outputs, threads)``
 
-Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``max_pool`` takes (x,)
-and (y, codes or None); ``avg_pool`` takes (x,) and (y,). Arrays are batched, in the layout of the
-problem, of any strides.
+Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``grad_weight`` takes
+(x, gradient of y) and (gradient of the weight,); ``max_pool`` takes (x,) and (y, codes or None);
+``avg_pool`` takes (x,) and (y,). Arrays are batched, in the layout of the problem, of any strides.
+There is no room for ``grad_input``: it is split into problems of kind ``conv``.
 """

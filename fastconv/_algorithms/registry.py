@@ -4,11 +4,13 @@ from . import (
     direct_channels,
     direct_depthwise,
     direct_pixels,
+    direct_weight,
     fft,
     im2col,
     pooling,
     reference,
     reference_pooling,
+    reference_weight,
 )
 
 ROOMS = (
@@ -17,9 +19,11 @@ ROOMS = (
     direct_pixels,
     im2col,
     fft,
+    direct_weight,
     pooling,
     reference,
     reference_pooling,
+    reference_weight,
 )
 
 

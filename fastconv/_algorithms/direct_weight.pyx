@@ -1,0 +1,427 @@
+# Weight gradients, directly: every tap's gradient is the sum, over outputs, of the input it met
+# times the gradient there. Lanes = output channels, rows = the input channels (and taps) that lie
+# side by side in memory, and the reduction runs over pixels, read channels-last in place or from
+# copies. It is cut into chunks: their operands stay in the cache for all tiles, and the sums of
+# chunks are added up apart, as rounding errors grow with the length of a sum.
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport prange
+from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memset
+
+from fastconv._algorithms._direct import product_flops, supports as _supports, too_sparse
+from fastconv._algorithms._direct cimport Direct, step_cycles, tile_count, visits_all
+from fastconv._algorithms._packing cimport (
+    Pixels, images_per_step, needs_padding, pack_pixels, pixels_of,
+)
+from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.threads cimport usable
+from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile
+
+cnp.import_array()
+
+name = "direct_weight"
+kinds = ("grad_weight",)
+local = True
+
+cdef enum:
+    CHUNK = 512            # pixels per chunk, about
+    MAX_TILE_BYTES = 2048  # 14 rows x 2 vectors, 7 x 4, 3 x 8 of 64 bytes
+    TASKS_PER_THREAD = 4
+    PAGE = 4096
+    STORED_CHANNELS = 32   # their sums stay in the first-level cache while they are transposed
+
+
+# How one problem runs. The rows of all tiles are numbered by *strip*: the taps, or channels, whose
+# rows cannot be reached by one constant step.
+cdef struct Layout:
+    int width                         # log2 of vectors per tile row
+    Py_ssize_t lanes, blocks          # filters per tile, tiles per group
+    Py_ssize_t strips, strip_rows     # per group
+    Py_ssize_t rows, row_blocks       # of a tile, tiles per strip
+    bint row_taps, row_channels       # what the rows of a strip run over: kernel columns, channels
+    bint flat                         # every pixel meets its output: an image is one line
+    Py_ssize_t line, lines            # pixels per line, lines per image
+    Py_ssize_t piece, pieces          # a line in chunks
+    Pixels x, grad                    # the copies, if they are needed
+    double cost
+
+
+# Where both operands are read.
+cdef struct Source:
+    View x, grad
+    bint copy_x, copy_grad
+    Py_ssize_t steps                  # images at a time
+
+
+def supports(problem):
+    reach = ((o - 1) * s + e for o, s, e in zip(problem.output, problem.stride, problem.extent))
+    elements = problem.in_channels
+    for size in reach:
+        elements *= size
+    return _supports(problem) or too_sparse(problem, elements)
+
+
+def estimate(problem, machine, prepacked):
+    cdef WeightGradient state = WeightGradient(problem)
+    cdef Layout* plan = &state.plan
+    tiles = problem.groups * plan.blocks * plan.strips * plan.row_blocks
+    pixels = problem.batch * plan.lines * plan.line
+    return machine.seconds(
+        "direct_channels",  # the same tiles
+        flops=product_flops(problem, plan.cost) / max(state.channels * state.taps, 1),
+        tiles=tiles * problem.batch * plan.lines * plan.pieces,
+        moved=problem.batch * plan.x.image // state.size + pixels * problem.out_channels,
+        rows=problem.batch * plan.x.extent[0] * plan.x.extent[1],
+        weights=problem.out_channels * state.channels * state.taps,
+    )
+
+
+def workspace(problem, threads):
+    cdef WeightGradient state = WeightGradient(problem)
+    cdef Py_ssize_t steps = _steps(&state.g, &state.plan, state.size)
+    return (_sum_bytes(state) + _table_bytes(&state.plan, steps)
+            + _copy_bytes(steps, state.plan.x.image) + _copy_bytes(steps, state.plan.grad.image)
+            + 2 * PAGE)
+
+
+def compile(problem):
+    return WeightGradient(problem)
+
+
+def prepare(state, weight, threads):
+    return None
+
+
+def run(WeightGradient state, packed, inputs, outputs, threads):
+    x, grad_output = inputs
+    (grad_weight,) = outputs
+    cdef cnp.ndarray target = grad_weight
+    cdef Source source
+    source.x = view_of(x, state.last)
+    source.grad = view_of(grad_output, state.last)
+    source.copy_x = not _x_in_place(&state.g, &state.plan, &source.x, state.size)
+    source.copy_grad = not _grad_in_place(&state.g, &state.plan, &source.grad, state.size)
+    source.steps = _steps(&state.g, &state.plan, state.size)
+    cdef Py_ssize_t fixed = _sum_bytes(state) + _table_bytes(&state.plan, source.steps) + 2 * PAGE
+    if source.copy_x:
+        fixed += _copy_bytes(source.steps, state.plan.x.image)
+    if source.copy_grad:
+        fixed += _copy_bytes(source.steps, state.plan.grad.image)
+    cdef Scratch scratch = acquire(fixed)
+    cdef int workers = usable(threads)
+    with nogil:
+        _accumulate(state, &source, scratch.data, workers)
+        _store(state, scratch.data, target.data, target.strides, target.ndim, workers)
+
+
+cdef class WeightGradient(Direct):
+    """A problem with its layout of least predicted cost."""
+
+    cdef Layout plan
+    cdef Geometry outer  # the output's gradient, as images to be copied
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        cdef Layout plan
+        cdef double least = -1
+        cdef int width, i
+        self.outer = self.g
+        self.outer.in_channels = self.g.out_channels
+        for i in range(3):
+            self.outer.input[i] = self.g.output[i]
+            self.outer.kernel[i] = self.outer.stride[i] = self.outer.dilation[i] = 1
+            self.outer.pad[i] = 0
+        plan.x = pixels_of(&self.g, self.size)
+        plan.grad = pixels_of(&self.outer, self.size)
+        plan.flat = visits_all(&self.g)
+        plan.line = self.g.output[2]
+        plan.lines = self.g.output[0] * self.g.output[1]
+        if plan.flat:
+            plan.line *= plan.lines
+            plan.lines = 1
+        plan.pieces = tile_count(plan.line, CHUNK)
+        plan.piece = tile_count(plan.line, plan.pieces)
+        # Neighbouring taps of all channels are one run of memory; else the longer of the two runs.
+        plan.row_taps = self.g.kernel[2] > 1 and (
+            self.g.groups == 1 and self.g.dilation[2] == 1 or self.g.kernel[2] > self.channels)
+        plan.row_channels = not plan.row_taps or self.g.groups == 1 and self.g.dilation[2] == 1
+        plan.strip_rows = ((self.g.kernel[2] if plan.row_taps else 1)
+                           * (self.channels if plan.row_channels else 1))
+        plan.strips = self.channels * self.taps // max(plan.strip_rows, 1)
+        for width in range(FC_WIDTHS - 1):
+            plan.width = width
+            plan.lanes = self.k.lanes << width
+            plan.blocks = tile_count(self.filters, plan.lanes)
+            plan.row_blocks = tile_count(plan.strip_rows, self.k.rows[width])
+            plan.rows = tile_count(plan.strip_rows, max(plan.row_blocks, 1))
+            plan.cost = (plan.blocks * plan.strips * plan.row_blocks * plan.lines * plan.line
+                         * step_cycles(plan.rows, 1 << width, plan.piece))
+            if least < 0 or plan.cost < least:
+                least = plan.cost
+                self.plan = plan
+
+
+cdef Py_ssize_t _steps(const Geometry* g, const Layout* plan, Py_ssize_t size) noexcept nogil:
+    return images_per_step(g.batch, plan.x.image + plan.grad.image)
+
+
+cdef Py_ssize_t _pages(Py_ssize_t count) noexcept nogil:
+    return (count + PAGE - 1) // PAGE * PAGE
+
+
+cdef Py_ssize_t _copy_bytes(Py_ssize_t steps, Py_ssize_t image) noexcept nogil:
+    """A copy, and what vectors may read beyond its end."""
+    return _pages(steps * image + MAX_TILE_BYTES)
+
+
+cdef Py_ssize_t _table_bytes(const Layout* plan, Py_ssize_t steps) noexcept nogil:
+    return _pages(2 * steps * plan.lines * <Py_ssize_t> sizeof(Py_ssize_t))
+
+
+cdef Py_ssize_t _sum_bytes(WeightGradient state) noexcept nogil:
+    """Sums as [group][block][strip][row][lane]."""
+    cdef Layout* plan = &state.plan
+    return _pages(state.g.groups * plan.blocks * plan.strips * plan.strip_rows * plan.lanes
+                  * state.size)
+
+
+cdef bint _x_in_place(const Geometry* g, const Layout* plan, const View* x,
+                      Py_ssize_t size) noexcept nogil:
+    if needs_padding(g) or x.channel != size and g.in_channels > 1:
+        return False
+    if plan.row_taps and plan.row_channels and x.axis[2] != g.in_channels * size:
+        return False
+    return not plan.flat or _one_line(g, x)
+
+
+cdef bint _grad_in_place(const Geometry* g, const Layout* plan, const View* grad,
+                         Py_ssize_t size) noexcept nogil:
+    # The last vector of a pixel must not end beyond the array.
+    cdef Py_ssize_t filters = g.out_channels // g.groups
+    if grad.channel != size or (g.groups - 1) * filters + plan.blocks * plan.lanes > g.out_channels:
+        return False
+    return not plan.flat or _one_line(g, grad)
+
+
+cdef bint _one_line(const Geometry* g, const View* v) noexcept nogil:
+    """Whether the pixels of an image are evenly spaced."""
+    return ((g.output[1] == 1 or v.axis[1] == g.output[2] * v.axis[2])
+            and (g.output[0] == 1 or v.axis[0] == g.output[1] * g.output[2] * v.axis[2]))
+
+
+cdef void _see_copy(View* v, const Pixels* p, char* data, Py_ssize_t size) noexcept nogil:
+    v.data = data
+    v.batch = p.image
+    v.channel = size
+    v.axis[0] = p.slice
+    v.axis[1] = p.row
+    v.axis[2] = p.pixel
+
+
+cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
+                      int threads) noexcept nogil:
+    """Copy what must be copied, some images at a time, and add up their sums."""
+    cdef const Geometry* g = &state.g
+    cdef const Layout* plan = &state.plan
+    cdef Py_ssize_t size = state.size, steps = source.steps, first = 0, images, i, line
+    cdef Py_ssize_t tiles = g.groups * plan.blocks * plan.strips * plan.row_blocks
+    cdef Py_ssize_t tasks = min(tiles, 1 if threads == 1 else threads * TASKS_PER_THREAD)
+    cdef Py_ssize_t* x_lines = <Py_ssize_t*> (scratch + _sum_bytes(state))
+    cdef Py_ssize_t* grad_lines = x_lines + steps * plan.lines
+    cdef char* free = scratch + _sum_bytes(state) + _table_bytes(plan, steps)
+    cdef char* ones = free
+    cdef View x = source.x, grad = source.grad, from_x = source.x, from_grad = source.grad
+    _fill_ones(ones, size)
+    free += PAGE
+    if source.copy_x:
+        _see_copy(&x, &plan.x, free, size)
+        free += _copy_bytes(steps, plan.x.image)
+    else:
+        x.data -= g.pad[0] * x.axis[0] + g.pad[1] * x.axis[1] + g.pad[2] * x.axis[2]
+    if source.copy_grad:
+        _see_copy(&grad, &plan.grad, free, size)
+        # Lanes that are computed and dropped should be ordinary numbers.
+        memset(free + steps * plan.grad.image, 0, MAX_TILE_BYTES)
+    for i in range(steps * plan.lines):
+        line = i % plan.lines
+        x_lines[i] = (i // plan.lines * x.batch + line // g.output[1] * g.stride[0] * x.axis[0]
+                      + line % g.output[1] * g.stride[1] * x.axis[1])
+        grad_lines[i] = (i // plan.lines * grad.batch + line // g.output[1] * grad.axis[0]
+                         + line % g.output[1] * grad.axis[1])
+    while first < g.batch:
+        images = min(steps, g.batch - first)
+        if source.copy_x:
+            from_x.data = source.x.data + first * source.x.batch
+            pack_pixels(g, &plan.x, &from_x, x.data, images, size, state.k, threads)
+        if source.copy_grad:
+            from_grad.data = source.grad.data + first * source.grad.batch
+            pack_pixels(&state.outer, &plan.grad, &from_grad, grad.data, images, size, state.k,
+                        threads)
+        if threads == 1:
+            _task(state, &x, &grad, x_lines, grad_lines, images * plan.lines, first == 0, 0, tiles,
+                  scratch, ones)
+        else:
+            for i in prange(tasks, num_threads=threads, schedule="dynamic"):
+                _task(state, &x, &grad, x_lines, grad_lines, images * plan.lines, first == 0,
+                      tiles * i // tasks, tiles * (i + 1) // tasks, scratch, ones)
+        if not source.copy_x:
+            x.data += images * x.batch
+        if not source.copy_grad:
+            grad.data += images * grad.batch
+        first += images
+
+
+cdef void _task(WeightGradient state, const View* x, const View* grad, const Py_ssize_t* x_lines,
+                const Py_ssize_t* grad_lines, Py_ssize_t lines, bint begin, Py_ssize_t tile_from,
+                Py_ssize_t tile_to, char* sums, const char* ones) noexcept nogil:
+    """Some tiles over all lines, chunk by chunk; `begin` if there are no sums yet."""
+    cdef const Geometry* g = &state.g
+    cdef const Layout* plan = &state.plan
+    cdef Py_ssize_t size = state.size, piece, line, tile, strip, tap, rows, row, block, group
+    cdef Py_ssize_t at_once = max(CHUNK // plan.piece, 1), row_bytes = plan.lanes * size
+    cdef bint fresh = begin
+    cdef char temporary[MAX_TILE_BYTES]
+    cdef char* total
+    cdef fc_tile t
+    t.scalar_step = g.stride[2] * x.axis[2]
+    t.vector_step = grad.axis[2]
+    t.scalar_row = size if plan.row_channels else g.dilation[2] * x.axis[2]
+    t.out_row = row_bytes
+    t.lanes = plan.lanes
+    t.row_bias = NULL
+    t.lane_bias = NULL
+    t.relu = False
+    for piece in range(plan.pieces):
+        t.run = min(plan.piece, plan.line - piece * plan.piece)
+        if t.run <= 0:
+            break
+        line = 0
+        while line < lines:
+            t.taps = min(at_once, lines - line)
+            t.scalar_taps = x_lines + line
+            t.vector_taps = grad_lines + line
+            for tile in range(tile_from, tile_to):
+                row = tile % plan.row_blocks * plan.rows
+                strip = tile // plan.row_blocks % plan.strips
+                block = tile // plan.row_blocks // plan.strips % plan.blocks
+                group = tile // plan.row_blocks // plan.strips // plan.blocks
+                rows = min(plan.rows, plan.strip_rows - row)
+                total = sums + ((tile // plan.row_blocks) * plan.strip_rows + row) * row_bytes
+                t.scalars = (x.data + group * state.channels * size + _strip_offset(state, x, strip)
+                             + row * t.scalar_row + piece * plan.piece * t.scalar_step)
+                t.vectors = (grad.data + (group * state.filters + block * plan.lanes) * size
+                             + piece * plan.piece * t.vector_step)
+                t.out = total if fresh else temporary
+                state.k.tile[plan.width][rows](&t)
+                if not fresh:
+                    _add(state.k, temporary, total, rows << plan.width, ones, size)
+            fresh = False
+            line += t.taps
+
+
+cdef Py_ssize_t _strip_offset(WeightGradient state, const View* x, Py_ssize_t strip) noexcept nogil:
+    """Bytes from the first tap of the first channel of a group to where a strip begins."""
+    cdef const Geometry* g = &state.g
+    cdef Py_ssize_t offset = 0
+    if not state.plan.row_channels:
+        offset += strip % state.channels * state.size
+        strip = strip // state.channels
+    if not state.plan.row_taps:
+        offset += strip % g.kernel[2] * g.dilation[2] * x.axis[2]
+        strip = strip // g.kernel[2]
+    return (offset + strip % g.kernel[1] * g.dilation[1] * x.axis[1]
+            + strip // g.kernel[1] * g.dilation[0] * x.axis[0])
+
+
+cdef void _fill_ones(char* ones, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(PAGE // size):
+        if size == 8:
+            (<double*> ones)[i] = 1
+        else:
+            (<float*> ones)[i] = 1
+
+
+cdef void _add(const fc_kernels* k, const char* terms, char* total, Py_ssize_t vectors,
+               const char* ones, Py_ssize_t size) noexcept nogil:
+    """Add whole vectors to others, as a depthwise tile of two taps whose weights are one."""
+    cdef Py_ssize_t bytes = k.lanes * size, done = 0, here
+    cdef Py_ssize_t[2] operands
+    cdef Py_ssize_t[2] weights
+    cdef fc_tile t
+    operands[0] = 0
+    operands[1] = terms - total
+    weights[0] = weights[1] = 0
+    t.vectors = ones
+    t.scalar_taps = operands
+    t.vector_taps = weights
+    t.taps = 2
+    t.run = 1
+    t.scalar_row = t.out_row = bytes
+    t.scalar_step = t.vector_step = 0
+    t.lanes = k.lanes
+    t.row_bias = NULL
+    t.lane_bias = NULL
+    t.relu = False
+    while done < vectors:
+        here = min(vectors - done, k.depthwise_rows)
+        t.scalars = total + done * bytes
+        t.out = total + done * bytes
+        k.depthwise[here](&t)
+        done += here
+
+
+cdef void _store(WeightGradient state, const char* sums, char* target, const cnp.npy_intp* strides,
+                 int ndim, int threads) noexcept nogil:
+    """Bring the sums into the order of weights: (filter, channel, *taps)."""
+    cdef const Layout* plan = &state.plan
+    cdef Py_ssize_t parts = tile_count(state.channels, STORED_CHANNELS), i
+    cdef Py_ssize_t tasks = state.g.groups * plan.blocks * parts
+    if threads == 1 or plan.strips * plan.strip_rows * plan.lanes < 4096:
+        for i in range(tasks):
+            _store_part(state, sums, target, strides, ndim, i // parts, i % parts)
+    else:
+        for i in prange(tasks, num_threads=threads, schedule="static"):
+            _store_part(state, sums, target, strides, ndim, i // parts, i % parts)
+
+
+cdef void _store_part(WeightGradient state, const char* sums, char* target,
+                      const cnp.npy_intp* strides, int ndim, Py_ssize_t block,
+                      Py_ssize_t part) noexcept nogil:
+    """The filters of one block, for some channels."""
+    cdef const Geometry* g = &state.g
+    cdef const Layout* plan = &state.plan
+    cdef Py_ssize_t size = state.size, taps = state.taps, lane, channel, tap, i, strip, row
+    cdef Py_ssize_t filter = block % plan.blocks * plan.lanes
+    cdef Py_ssize_t step[3]
+    cdef const char* source
+    cdef char* to
+    cdef char* here
+    for i in range(3):
+        step[i] = 0 if i < 5 - ndim else strides[i + ndim - 3]
+    sums += block * plan.strips * plan.strip_rows * plan.lanes * size
+    target += block // plan.blocks * state.filters * strides[0]
+    for lane in range(min(plan.lanes, state.filters - filter)):
+        to = target + (filter + lane) * strides[0]
+        for channel in range(part * STORED_CHANNELS,
+                             min((part + 1) * STORED_CHANNELS, state.channels)):
+            for tap in range(taps):
+                # The strips and rows that `_strip_offset` counts.
+                strip = tap // g.kernel[2] if plan.row_taps else tap
+                row = tap % g.kernel[2] if plan.row_taps else 0
+                if plan.row_channels:
+                    row = row * state.channels + channel
+                else:
+                    strip = strip * state.channels + channel
+                source = sums + ((strip * plan.strip_rows + row) * plan.lanes + lane) * size
+                here = (to + channel * strides[1] + tap % g.kernel[2] * step[2]
+                        + tap // g.kernel[2] % g.kernel[1] * step[1]
+                        + tap // g.kernel[2] // g.kernel[1] * step[0])
+                if size == 8:
+                    (<uint64_t*> here)[0] = (<const uint64_t*> source)[0]
+                else:
+                    (<uint32_t*> here)[0] = (<const uint32_t*> source)[0]
