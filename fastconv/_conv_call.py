@@ -7,6 +7,7 @@ from ._core import padding as padding_modes
 from ._core.arrays import Empty, native
 from ._core.outputs import prepare_out
 from ._planner import planner
+from ._stride_phases import fill
 
 
 class ConvCall:
@@ -101,7 +102,7 @@ class ConvCall:
     def _general(self, input, weight, bias, target, packed):
         input, weight, target = self._operands(input, weight, target)
         if not self.problem.macs:
-            _no_products(self.problem, bias, target)
+            fill(self.problem, bias, target)
         elif self._executable is not None:
             self._executable.run(weight, packed, (input, bias), (target,))
         else:
@@ -127,11 +128,3 @@ class ConvCall:
         settings = self.settings._replace(algorithm="reference")
         self._choose(self.problem, settings).run(weight, None, (x, bias), (y,))
         return y
-
-
-def _no_products(problem, bias, y):
-    """Empty sums: the bias, or nothing at all."""
-    y[...] = 0
-    if bias is not None and y.size:
-        channel_axis = -1 if problem.layout == "channels_last" else 1
-        np.moveaxis(y, channel_axis, -1)[...] = np.maximum(bias, 0) if problem.relu else bias
