@@ -1,6 +1,6 @@
 """fastconv: convolution and pooling for NumPy arrays on the CPU."""
 
-from . import filters, shapes, wisdom
+from . import filters, grad, shapes, wisdom
 from .config import config, get_config, set_config, show_config
 from .conv import conv1d, conv2d, conv3d
 from .conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -40,6 +40,7 @@ __all__ = [
     "get_config",
     "global_avg_pool",
     "global_max_pool",
+    "grad",
     "im2col",
     "locally_connected1d",
     "locally_connected2d",
