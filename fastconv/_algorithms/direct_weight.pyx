@@ -2,7 +2,8 @@
 # times the gradient there. Lanes = output channels, rows = the input channels (and taps) that lie
 # side by side in memory, and the reduction runs over pixels, read channels-last in place or from
 # copies. It is cut into chunks: their operands stay in the cache for all tiles, and the sums of
-# chunks are added up apart, as rounding errors grow with the length of a sum.
+# chunks are added up apart, as rounding errors grow with the length of a sum. In a depthwise
+# problem every lane is a channel of both operands, and every pixel a chunk's line of its own.
 
 import numpy as np
 
@@ -43,6 +44,7 @@ cdef struct Layout:
     Py_ssize_t strips, strip_rows     # per group
     Py_ssize_t rows, row_blocks       # of a tile, tiles per strip
     bint row_taps, row_channels       # what the rows of a strip run over: kernel columns, channels
+    bint depthwise
     bint flat                         # every pixel meets its output: an image is one line
     Py_ssize_t line, lines            # pixels per line, lines per image
     Py_ssize_t piece, pieces          # a line in chunks
@@ -68,11 +70,12 @@ def supports(problem):
 def estimate(problem, machine, prepacked):
     cdef WeightGradient state = WeightGradient(problem)
     cdef Layout* plan = &state.plan
-    tiles = problem.groups * plan.blocks * plan.strips * plan.row_blocks
+    tiles = state.groups * plan.blocks * plan.strips * plan.row_blocks
     pixels = problem.batch * plan.lines * plan.line
     return machine.seconds(
         "direct_channels",  # the same tiles
-        flops=product_flops(problem, plan.cost) / max(state.channels * state.taps, 1),
+        flops=product_flops(problem, plan.cost) * state.groups
+        / max(problem.groups * problem.in_channels // problem.groups * state.taps, 1),
         tiles=tiles * problem.batch * plan.lines * plan.pieces,
         moved=problem.batch * plan.x.image // state.size + pixels * problem.out_channels,
         rows=problem.batch * plan.x.extent[0] * plan.x.extent[1],
@@ -83,7 +86,7 @@ def estimate(problem, machine, prepacked):
 def workspace(problem, threads):
     cdef WeightGradient state = WeightGradient(problem)
     cdef Py_ssize_t steps = _steps(&state.g, &state.plan, state.size)
-    return (_sum_bytes(state) + _table_bytes(&state.plan, steps)
+    return (_sum_bytes(state) + _table_bytes(state, steps)
             + _copy_bytes(steps, state.plan.x.image) + _copy_bytes(steps, state.plan.grad.image)
             + 2 * PAGE)
 
@@ -106,7 +109,7 @@ def run(WeightGradient state, packed, inputs, outputs, threads):
     source.copy_x = not _x_in_place(&state.g, &state.plan, &source.x, state.size)
     source.copy_grad = not _grad_in_place(&state.g, &state.plan, &source.grad, state.size)
     source.steps = _steps(&state.g, &state.plan, state.size)
-    cdef Py_ssize_t fixed = _sum_bytes(state) + _table_bytes(&state.plan, source.steps) + 2 * PAGE
+    cdef Py_ssize_t fixed = _sum_bytes(state) + _table_bytes(state, source.steps) + 2 * PAGE
     if source.copy_x:
         fixed += _copy_bytes(source.steps, state.plan.x.image)
     if source.copy_grad:
@@ -122,7 +125,8 @@ cdef class WeightGradient(Direct):
     """A problem with its layout of least predicted cost."""
 
     cdef Layout plan
-    cdef Geometry outer  # the output's gradient, as images to be copied
+    cdef Geometry outer     # the output's gradient, as images to be copied
+    cdef Py_ssize_t groups  # that tiles are made for; a depthwise tile is of many
 
     def __init__(self, problem):
         super().__init__(problem)
@@ -135,28 +139,36 @@ cdef class WeightGradient(Direct):
             self.outer.input[i] = self.g.output[i]
             self.outer.kernel[i] = self.outer.stride[i] = self.outer.dilation[i] = 1
             self.outer.pad[i] = 0
+        self.groups = self.g.groups
+        plan.depthwise = self.g.groups > 1 and self.channels == self.filters == 1
+        if plan.depthwise:
+            self.groups, self.filters = 1, self.g.groups
         plan.x = pixels_of(&self.g, self.size)
         plan.grad = pixels_of(&self.outer, self.size)
-        plan.flat = visits_all(&self.g)
+        plan.flat = visits_all(&self.g) and not plan.depthwise
         plan.line = self.g.output[2]
         plan.lines = self.g.output[0] * self.g.output[1]
+        if plan.depthwise:
+            plan.lines *= plan.line
+            plan.line = 1
         if plan.flat:
             plan.line *= plan.lines
             plan.lines = 1
         plan.pieces = tile_count(plan.line, CHUNK)
         plan.piece = tile_count(plan.line, plan.pieces)
         # Neighbouring taps of all channels are one run of memory; else the longer of the two runs.
-        plan.row_taps = self.g.kernel[2] > 1 and (
-            self.g.groups == 1 and self.g.dilation[2] == 1 or self.g.kernel[2] > self.channels)
-        plan.row_channels = not plan.row_taps or self.g.groups == 1 and self.g.dilation[2] == 1
+        together = self.g.groups == 1 and self.g.dilation[2] == 1
+        plan.row_taps = self.g.kernel[2] > 1 and (together or self.g.kernel[2] > self.channels)
+        plan.row_channels = not plan.depthwise and (together or not plan.row_taps)
         plan.strip_rows = ((self.g.kernel[2] if plan.row_taps else 1)
                            * (self.channels if plan.row_channels else 1))
         plan.strips = self.channels * self.taps // max(plan.strip_rows, 1)
-        for width in range(FC_WIDTHS - 1):
+        for width in range(1 if plan.depthwise else FC_WIDTHS - 1):
             plan.width = width
             plan.lanes = self.k.lanes << width
             plan.blocks = tile_count(self.filters, plan.lanes)
-            plan.row_blocks = tile_count(plan.strip_rows, self.k.rows[width])
+            most = self.k.depthwise_rows if plan.depthwise else self.k.rows[width]
+            plan.row_blocks = tile_count(plan.strip_rows, most)
             plan.rows = tile_count(plan.strip_rows, max(plan.row_blocks, 1))
             plan.cost = (plan.blocks * plan.strips * plan.row_blocks * plan.lines * plan.line
                          * step_cycles(plan.rows, 1 << width, plan.piece))
@@ -178,14 +190,15 @@ cdef Py_ssize_t _copy_bytes(Py_ssize_t steps, Py_ssize_t image) noexcept nogil:
     return _pages(steps * image + MAX_TILE_BYTES)
 
 
-cdef Py_ssize_t _table_bytes(const Layout* plan, Py_ssize_t steps) noexcept nogil:
-    return _pages(2 * steps * plan.lines * <Py_ssize_t> sizeof(Py_ssize_t))
+cdef Py_ssize_t _table_bytes(WeightGradient state, Py_ssize_t steps) noexcept nogil:
+    """Offsets of lines, and later of taps, in two arrays."""
+    return _pages(2 * max(steps * state.plan.lines, state.taps) * <Py_ssize_t> sizeof(Py_ssize_t))
 
 
 cdef Py_ssize_t _sum_bytes(WeightGradient state) noexcept nogil:
     """Sums as [group][block][strip][row][lane]."""
     cdef Layout* plan = &state.plan
-    return _pages(state.g.groups * plan.blocks * plan.strips * plan.strip_rows * plan.lanes
+    return _pages(state.groups * plan.blocks * plan.strips * plan.strip_rows * plan.lanes
                   * state.size)
 
 
@@ -195,13 +208,15 @@ cdef bint _x_in_place(const Geometry* g, const Layout* plan, const View* x,
         return False
     if plan.row_taps and plan.row_channels and x.axis[2] != g.in_channels * size:
         return False
+    if plan.depthwise and plan.blocks * plan.lanes > g.in_channels:
+        return False
     return not plan.flat or _one_line(g, x)
 
 
 cdef bint _grad_in_place(const Geometry* g, const Layout* plan, const View* grad,
                          Py_ssize_t size) noexcept nogil:
     # The last vector of a pixel must not end beyond the array.
-    cdef Py_ssize_t filters = g.out_channels // g.groups
+    cdef Py_ssize_t filters = 0 if plan.depthwise else g.out_channels // g.groups
     if grad.channel != size or (g.groups - 1) * filters + plan.blocks * plan.lanes > g.out_channels:
         return False
     return not plan.flat or _one_line(g, grad)
@@ -227,31 +242,37 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
     """Copy what must be copied, some images at a time, and add up their sums."""
     cdef const Geometry* g = &state.g
     cdef const Layout* plan = &state.plan
-    cdef Py_ssize_t size = state.size, steps = source.steps, first = 0, images, i, line
-    cdef Py_ssize_t tiles = g.groups * plan.blocks * plan.strips * plan.row_blocks
+    cdef Py_ssize_t size = state.size, steps = source.steps, first = 0, images, i, line, column
+    cdef Py_ssize_t tiles = state.groups * plan.blocks * plan.strips * plan.row_blocks
     cdef Py_ssize_t tasks = min(tiles, 1 if threads == 1 else threads * TASKS_PER_THREAD)
     cdef Py_ssize_t* x_lines = <Py_ssize_t*> (scratch + _sum_bytes(state))
     cdef Py_ssize_t* grad_lines = x_lines + steps * plan.lines
-    cdef char* free = scratch + _sum_bytes(state) + _table_bytes(plan, steps)
+    cdef char* free = scratch + _sum_bytes(state) + _table_bytes(state, steps)
     cdef char* ones = free
     cdef View x = source.x, grad = source.grad, from_x = source.x, from_grad = source.grad
     _fill_ones(ones, size)
     free += PAGE
+    # Lanes beyond the last channel are computed and dropped: let them be ordinary numbers.
     if source.copy_x:
         _see_copy(&x, &plan.x, free, size)
+        memset(free + steps * plan.x.image, 0, MAX_TILE_BYTES)
         free += _copy_bytes(steps, plan.x.image)
     else:
         x.data -= g.pad[0] * x.axis[0] + g.pad[1] * x.axis[1] + g.pad[2] * x.axis[2]
     if source.copy_grad:
         _see_copy(&grad, &plan.grad, free, size)
-        # Lanes that are computed and dropped should be ordinary numbers.
         memset(free + steps * plan.grad.image, 0, MAX_TILE_BYTES)
     for i in range(steps * plan.lines):
         line = i % plan.lines
+        column = 0
+        if plan.depthwise:
+            column = line % g.output[2]
+            line = line // g.output[2]
         x_lines[i] = (i // plan.lines * x.batch + line // g.output[1] * g.stride[0] * x.axis[0]
-                      + line % g.output[1] * g.stride[1] * x.axis[1])
+                      + line % g.output[1] * g.stride[1] * x.axis[1]
+                      + column * g.stride[2] * x.axis[2])
         grad_lines[i] = (i // plan.lines * grad.batch + line // g.output[1] * grad.axis[0]
-                         + line % g.output[1] * grad.axis[1])
+                         + line % g.output[1] * grad.axis[1] + column * grad.axis[2])
     while first < g.batch:
         images = min(steps, g.batch - first)
         if source.copy_x:
@@ -313,10 +334,15 @@ cdef void _task(WeightGradient state, const View* x, const View* grad, const Py_
                 total = sums + ((tile // plan.row_blocks) * plan.strip_rows + row) * row_bytes
                 t.scalars = (x.data + group * state.channels * size + _strip_offset(state, x, strip)
                              + row * t.scalar_row + piece * plan.piece * t.scalar_step)
+                if plan.depthwise:
+                    t.scalars += block * plan.lanes * size
                 t.vectors = (grad.data + (group * state.filters + block * plan.lanes) * size
                              + piece * plan.piece * t.vector_step)
                 t.out = total if fresh else temporary
-                state.k.tile[plan.width][rows](&t)
+                if plan.depthwise:
+                    state.k.depthwise[rows](&t)
+                else:
+                    state.k.tile[plan.width][rows](&t)
                 if not fresh:
                     _add(state.k, temporary, total, rows << plan.width, ones, size)
             fresh = False
@@ -375,53 +401,62 @@ cdef void _add(const fc_kernels* k, const char* terms, char* total, Py_ssize_t v
         done += here
 
 
-cdef void _store(WeightGradient state, const char* sums, char* target, const cnp.npy_intp* strides,
+cdef void _store(WeightGradient state, char* scratch, char* target, const cnp.npy_intp* strides,
                  int ndim, int threads) noexcept nogil:
     """Bring the sums into the order of weights: (filter, channel, *taps)."""
+    cdef const Geometry* g = &state.g
     cdef const Layout* plan = &state.plan
-    cdef Py_ssize_t parts = tile_count(state.channels, STORED_CHANNELS), i
-    cdef Py_ssize_t tasks = state.g.groups * plan.blocks * parts
-    if threads == 1 or plan.strips * plan.strip_rows * plan.lanes < 4096:
+    cdef Py_ssize_t* from_taps = <Py_ssize_t*> (scratch + _sum_bytes(state))
+    cdef Py_ssize_t* to_taps = from_taps + state.taps
+    cdef Py_ssize_t row_bytes = plan.lanes * state.size, strip_bytes = plan.strip_rows * row_bytes
+    cdef Py_ssize_t parts = tile_count(state.channels, STORED_CHANNELS), i, tap, d, h, w
+    cdef Py_ssize_t tasks = state.groups * plan.blocks * parts
+    cdef Py_ssize_t step[3]
+    for i in range(3):
+        step[i] = 0 if i < 5 - ndim else strides[i + ndim - 3]
+    # The order of strips and rows that `_strip_offset` knows.
+    cdef Py_ssize_t channel_bytes = row_bytes if plan.row_channels else strip_bytes
+    cdef Py_ssize_t per_row = state.channels if plan.row_channels else 1
+    cdef Py_ssize_t per_strip = 1 if plan.row_channels else state.channels
+    for tap in range(state.taps):
+        w = tap % g.kernel[2]
+        h = tap // g.kernel[2] % g.kernel[1]
+        d = tap // g.kernel[2] // g.kernel[1]
+        to_taps[tap] = d * step[0] + h * step[1] + w * step[2]
+        if plan.row_taps:
+            from_taps[tap] = tap // g.kernel[2] * per_strip * strip_bytes + w * per_row * row_bytes
+        else:
+            from_taps[tap] = tap * per_strip * strip_bytes
+    if threads == 1 or plan.strips * strip_bytes < 1 << 14:
         for i in range(tasks):
-            _store_part(state, sums, target, strides, ndim, i // parts, i % parts)
+            _store_part(state, scratch, target, strides, i // parts, i % parts, from_taps, to_taps,
+                        channel_bytes)
     else:
         for i in prange(tasks, num_threads=threads, schedule="static"):
-            _store_part(state, sums, target, strides, ndim, i // parts, i % parts)
+            _store_part(state, scratch, target, strides, i // parts, i % parts, from_taps, to_taps,
+                        channel_bytes)
 
 
 cdef void _store_part(WeightGradient state, const char* sums, char* target,
-                      const cnp.npy_intp* strides, int ndim, Py_ssize_t block,
-                      Py_ssize_t part) noexcept nogil:
+                      const cnp.npy_intp* strides, Py_ssize_t block, Py_ssize_t part,
+                      const Py_ssize_t* from_taps, const Py_ssize_t* to_taps,
+                      Py_ssize_t channel_bytes) noexcept nogil:
     """The filters of one block, for some channels."""
-    cdef const Geometry* g = &state.g
     cdef const Layout* plan = &state.plan
-    cdef Py_ssize_t size = state.size, taps = state.taps, lane, channel, tap, i, strip, row
+    cdef Py_ssize_t size = state.size, taps = state.taps, lane, channel, tap
+    cdef Py_ssize_t first = part * STORED_CHANNELS, last = min(first + STORED_CHANNELS, state.channels)
     cdef Py_ssize_t filter = block % plan.blocks * plan.lanes
-    cdef Py_ssize_t step[3]
     cdef const char* source
     cdef char* to
-    cdef char* here
-    for i in range(3):
-        step[i] = 0 if i < 5 - ndim else strides[i + ndim - 3]
     sums += block * plan.strips * plan.strip_rows * plan.lanes * size
-    target += block // plan.blocks * state.filters * strides[0]
+    target += (block // plan.blocks * state.filters + filter) * strides[0]
     for lane in range(min(plan.lanes, state.filters - filter)):
-        to = target + (filter + lane) * strides[0]
-        for channel in range(part * STORED_CHANNELS,
-                             min((part + 1) * STORED_CHANNELS, state.channels)):
-            for tap in range(taps):
-                # The strips and rows that `_strip_offset` counts.
-                strip = tap // g.kernel[2] if plan.row_taps else tap
-                row = tap % g.kernel[2] if plan.row_taps else 0
-                if plan.row_channels:
-                    row = row * state.channels + channel
-                else:
-                    strip = strip * state.channels + channel
-                source = sums + ((strip * plan.strip_rows + row) * plan.lanes + lane) * size
-                here = (to + channel * strides[1] + tap % g.kernel[2] * step[2]
-                        + tap // g.kernel[2] % g.kernel[1] * step[1]
-                        + tap // g.kernel[2] // g.kernel[1] * step[0])
-                if size == 8:
-                    (<uint64_t*> here)[0] = (<const uint64_t*> source)[0]
-                else:
-                    (<uint32_t*> here)[0] = (<const uint32_t*> source)[0]
+        for channel in range(first, last):
+            source = sums + channel * channel_bytes + lane * size
+            to = target + lane * strides[0] + channel * strides[1]
+            if size == 8:
+                for tap in range(taps):
+                    (<uint64_t*> (to + to_taps[tap]))[0] = (<const uint64_t*> (source + from_taps[tap]))[0]
+            else:
+                for tap in range(taps):
+                    (<uint32_t*> (to + to_taps[tap]))[0] = (<const uint32_t*> (source + from_taps[tap]))[0]
