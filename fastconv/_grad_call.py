@@ -1,5 +1,7 @@
 """Parsed gradients of a convolution: everything about a call that does not depend on the data."""
 
+from math import prod
+
 import numpy as np
 
 from . import _lowering
@@ -148,13 +150,13 @@ class GradCall:
 def _channel_sums(planes, last):
     """Sums of (N, K, *spatial) over all but K, in double precision past the first few terms."""
     wide = np.result_type(planes.dtype, np.float64)
-    batch, filters = planes.shape[:2]
+    batch, filters, *spatial = planes.shape
     if not last or filters < 16:
         # Sums along contiguous memory are pairwise.
-        return planes.reshape(batch, filters, -1).sum(axis=2).sum(axis=0, dtype=wide)
-    rows = np.moveaxis(planes, 1, -1).reshape(-1, filters)
+        return planes.reshape(batch, filters, prod(spatial)).sum(axis=2).sum(axis=0, dtype=wide)
+    rows = np.moveaxis(planes, 1, -1).reshape(batch * prod(spatial), filters)
     whole = len(rows) // _ROWS * _ROWS
-    total = rows[:whole].reshape(-1, _ROWS, filters).sum(axis=1).sum(axis=0, dtype=wide)
+    total = rows[:whole].reshape(whole // _ROWS, _ROWS, filters).sum(axis=1).sum(axis=0, dtype=wide)
     return total + rows[whole:].sum(axis=0, dtype=wide)
 
 

@@ -106,9 +106,19 @@ class InputGradient:
         """Bytes of scratch memory that `run` takes at most."""
         return max(executable.workspace for executable in self._executables)
 
+    # Explanations are about the main phase.
+
     @property
     def threads(self):
         return self.main.threads
+
+    @property
+    def room(self):
+        return self.main.room
+
+    @property
+    def reason(self):
+        return self.main.reason
 
     def prepare(self, weight):
         """Packed weights for `run`, one for each phase."""
