@@ -155,9 +155,11 @@ def _channel_sums(planes, last):
         # Sums along contiguous memory are pairwise.
         return planes.reshape(batch, filters, prod(spatial)).sum(axis=2).sum(axis=0, dtype=wide)
     rows = np.moveaxis(planes, 1, -1).reshape(batch * prod(spatial), filters)
-    whole = len(rows) // _ROWS * _ROWS
-    total = rows[:whole].reshape(whole // _ROWS, _ROWS, filters).sum(axis=1).sum(axis=0, dtype=wide)
-    return total + rows[whole:].sum(axis=0, dtype=wide)
+    apart = len(rows) // _ROWS
+    # Sums of rows so far apart that they are long vectors.
+    sums = rows[: apart * _ROWS].reshape(_ROWS, apart * filters).sum(axis=0)
+    total = sums.reshape(apart, filters).sum(axis=0, dtype=wide)
+    return total + rows[apart * _ROWS :].sum(axis=0, dtype=wide)
 
 
 def parse_grad(
