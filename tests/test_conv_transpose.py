@@ -41,12 +41,9 @@ def of_record(record):
     The record's input is what that convolution puts out.
     """
     r = dict(record, N=min(record["N"], 2))
-    while r["N"] * r["macs"] / record["N"] > LARGEST * (r["C"] * r["K"]) / (record["C"] * record["K"]):
-        if r["C"] % (2 * r["G"]) or r["K"] % (2 * r["G"]) or min(r["C"], r["K"]) <= 16 * r["G"]:
-            break
-        r["C"], r["K"] = r["C"] // 2, r["K"] // 2
-        if r["C"] * r["K"] * r["macs"] / record["N"] / record["C"] / record["K"] <= LARGEST:
-            break
+    macs = record["macs"] / record["N"] * r["N"]
+    while macs > LARGEST and not (r["C"] % (2 * r["G"]) or r["K"] % (2 * r["G"])):
+        r["C"], r["K"], macs = r["C"] // 2, r["K"] // 2, macs / 4
     case = gradients.Gradients(
         r["N"], r["K"], r["C"], r["G"], tuple(r["out"]), tuple(r["kernel"]), tuple(r["stride"]),
         tuple(r["dilation"]), tuple(zip(r["pad_begin"], r["pad_end"])), tuple(r["in"]),
@@ -131,7 +128,8 @@ def test_a_small_kernel_leaves_gaps_with_the_bias(ndim):
 def test_paddings(padding):
     x, w = integers(8, 1, 2, 5, 6), integers(9, 2, 3, 3, 2)
     full = TRANSPOSE[2](x, w)
-    pads = {"full": [(2, 2), (1, 1)], "valid": [(0, 0), (0, 0)]}.get(padding if isinstance(padding, str) else "", padding)
+    named = {"full": [(2, 2), (1, 1)], "valid": [(0, 0), (0, 0)]}
+    pads = named[padding] if isinstance(padding, str) else padding
     grown = np.pad(full, [(0, 0), (0, 0), *((max(-a, 0), max(-b, 0)) for a, b in pads)])
     kept = (slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(grown.shape[2:], pads))
     assert np.array_equal(TRANSPOSE[2](x, w, padding=padding), grown[(..., *kept)])
@@ -163,7 +161,8 @@ def test_out_may_overlap_the_input():
 
 @pytest.mark.parametrize("dtype", ["f2", "c8", "c16", "i1", "u2", "i4", "u8"])
 def test_dtypes(dtype):
-    x, w, b = (np.abs(integers(seed, *shape)) for seed, shape in ((0, (2, 4, 5)), (1, (4, 2, 3)), (2, (4,))))
+    shapes = (2, 4, 5), (4, 2, 3), (4,)
+    x, w, b = (np.abs(integers(seed, *shape)) for seed, shape in enumerate(shapes))
     if dtype == "i1":
         x, w = np.minimum(x, 2), np.minimum(w, 2)
     if dtype.startswith("c"):
@@ -183,7 +182,8 @@ def test_dtypes(dtype):
 def test_empty_arrays(layout):
     for batch, channels in ((0, 3), (2, 0)):
         x = np.ones((batch, 5, channels) if layout == "channels_last" else (batch, channels, 5))
-        y = conv_transpose1d(x, np.ones((channels, 4, 3)), np.arange(-1.0, 3), 2, data_format=layout, activation="relu")
+        w, b = np.ones((channels, 4, 3)), np.arange(-1.0, 3)
+        y = conv_transpose1d(x, w, b, 2, data_format=layout, activation="relu")
         shape = (batch, 11, 4) if layout == "channels_last" else (batch, 4, 11)
         expected = np.broadcast_to([0.0, 0, 1, 2], (batch, 11, 4))
         assert y.shape == shape
@@ -196,7 +196,8 @@ def test_empty_arrays(layout):
 @pytest.mark.parametrize("dtype", ["f4", "f2", "c8", "i8"])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_plans(dtype, groups):
-    x, w, b = integers(15, 2, 4, 6, 5, dtype=dtype), integers(16, 4, 3, 3, 3, dtype=dtype), integers(17, 3 * groups, dtype=dtype)
+    shapes = (2, 4, 6, 5), (4, 3, 3, 3), (3 * groups,)
+    x, w, b = (integers(15 + i, *shape, dtype=dtype) for i, shape in enumerate(shapes))
     options = dict(stride=2, padding=1, output_padding=1, groups=groups)
     plan = fastconv.plan(conv_transpose2d, x.shape, w, b, **options)
     known = conv_transpose2d(x, w, b, **options)

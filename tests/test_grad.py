@@ -102,7 +102,10 @@ def test_without_a_batch(ndim, layout):
 def test_adjoint_for_any_geometry(data):
     ndim = data.draw(st.integers(1, 3))
     groups = data.draw(st.sampled_from([1, 1, 2, 3]))
-    draw = lambda low, high: tuple(data.draw(st.integers(low, high)) for _ in range(ndim))
+
+    def draw(low, high):
+        return tuple(data.draw(st.integers(low, high)) for _ in range(ndim))
+
     kernel, stride, dilation, before = draw(1, 4), draw(1, 5), draw(1, 3), draw(-2, 4)
     output, spare = draw(1, 4), draw(0, 3)
     sizes, pads = [], []
@@ -219,7 +222,7 @@ def test_half_precision_is_rounded_once(dtype):
 
 
 def test_integers_that_do_not_fit():
-    x, w, g = np.full((1, 1, 9), 100, np.int8), np.full((1, 1, 3), 100, np.int8), np.full((1, 1, 7), 2, np.int8)
+    x, w, g = (np.full((1, 1, n), value, np.int8) for n, value in ((9, 100), (3, 100), (7, 2)))
     for needs in ("input", "weight"):
         with pytest.raises(OverflowError, match="does not fit int8"):
             grad.conv1d(x, w, g, needs=(needs,))

@@ -9,14 +9,14 @@ import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport prange
-from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
-from fastconv._algorithms._direct import product_flops, supports as _supports, too_sparse
+from fastconv._algorithms._direct import supports as _supports, too_sparse
 from fastconv._algorithms._direct cimport Direct, step_cycles, tile_count, visits_all
 from fastconv._algorithms._packing cimport (
     Pixels, images_per_step, needs_padding, pack_pixels, pixels_of,
 )
+from fastconv._algorithms._weight_sums cimport Sums, add_vectors, fill_ones, store_sums
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.threads cimport usable
@@ -33,7 +33,6 @@ cdef enum:
     MAX_TILE_BYTES = 2048  # 14 rows x 2 vectors, 7 x 4, 3 x 8 of 64 bytes
     TASKS_PER_THREAD = 4
     PAGE = 4096
-    STORED_CHANNELS = 32   # their sums stay in the first-level cache while they are transposed
 
 
 # How one problem runs. The rows of all tiles are numbered by *strip*: the taps, or channels, whose
@@ -74,8 +73,8 @@ def estimate(problem, machine, prepacked):
     pixels = problem.batch * plan.lines * plan.line
     return machine.seconds(
         "direct_channels",  # the same tiles
-        flops=product_flops(problem, plan.cost) * state.groups
-        / max(problem.groups * problem.in_channels // problem.groups * state.taps, 1),
+        # Two vector FMAs a cycle.
+        flops=problem.batch * state.groups * plan.cost * 4 * state.k.lanes,
         tiles=tiles * problem.batch * plan.lines * plan.pieces,
         moved=problem.batch * plan.x.image // state.size + pixels * problem.out_channels,
         rows=problem.batch * plan.x.extent[0] * plan.x.extent[1],
@@ -116,9 +115,11 @@ def run(WeightGradient state, packed, inputs, outputs, threads):
         fixed += _copy_bytes(source.steps, state.plan.grad.image)
     cdef Scratch scratch = acquire(fixed)
     cdef int workers = usable(threads)
+    cdef Sums sums = _sums_of(state)
+    cdef Py_ssize_t* offsets = <Py_ssize_t*> (scratch.data + _sum_bytes(state))
     with nogil:
         _accumulate(state, &source, scratch.data, workers)
-        _store(state, scratch.data, target.data, target.strides, target.ndim, workers)
+        store_sums(&sums, scratch.data, offsets, target.data, target.strides, target.ndim, workers)
 
 
 cdef class WeightGradient(Direct):
@@ -171,7 +172,8 @@ cdef class WeightGradient(Direct):
             plan.row_blocks = tile_count(plan.strip_rows, most)
             plan.rows = tile_count(plan.strip_rows, max(plan.row_blocks, 1))
             plan.cost = (plan.blocks * plan.strips * plan.row_blocks * plan.lines * plan.line
-                         * step_cycles(plan.rows, 1 << width, plan.piece))
+                         * step_cycles(plan.rows, 1 << width,
+                                       CHUNK if plan.depthwise else plan.piece))
             if least < 0 or plan.cost < least:
                 least = plan.cost
                 self.plan = plan
@@ -200,6 +202,26 @@ cdef Py_ssize_t _sum_bytes(WeightGradient state) noexcept nogil:
     cdef Layout* plan = &state.plan
     return _pages(state.groups * plan.blocks * plan.strips * plan.strip_rows * plan.lanes
                   * state.size)
+
+
+cdef Sums _sums_of(WeightGradient state):
+    """Where the sums lie; strips and rows are numbered as `_strip_offset` says."""
+    cdef Layout* plan = &state.plan
+    cdef Sums s
+    cdef int i
+    s.groups = state.groups
+    s.filters = state.filters
+    s.channels = state.channels
+    for i in range(3):
+        s.kernel[i] = state.g.kernel[i]
+    s.size = state.size
+    s.lanes = plan.lanes
+    s.blocks = plan.blocks
+    s.strips = plan.strips
+    s.strip_rows = plan.strip_rows
+    s.row_taps = plan.row_taps
+    s.row_channels = plan.row_channels
+    return s
 
 
 cdef bint _x_in_place(const Geometry* g, const Layout* plan, const View* x,
@@ -242,7 +264,7 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
     """Copy what must be copied, some images at a time, and add up their sums."""
     cdef const Geometry* g = &state.g
     cdef const Layout* plan = &state.plan
-    cdef Py_ssize_t size = state.size, steps = source.steps, first = 0, images, i, line, column
+    cdef Py_ssize_t size = state.size, steps = source.steps, first = 0, images, i
     cdef Py_ssize_t tiles = state.groups * plan.blocks * plan.strips * plan.row_blocks
     cdef Py_ssize_t tasks = min(tiles, 1 if threads == 1 else threads * TASKS_PER_THREAD)
     cdef Py_ssize_t* x_lines = <Py_ssize_t*> (scratch + _sum_bytes(state))
@@ -250,7 +272,7 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
     cdef char* free = scratch + _sum_bytes(state) + _table_bytes(state, steps)
     cdef char* ones = free
     cdef View x = source.x, grad = source.grad, from_x = source.x, from_grad = source.grad
-    _fill_ones(ones, size)
+    fill_ones(ones, PAGE, size)
     free += PAGE
     # Lanes beyond the last channel are computed and dropped: let them be ordinary numbers.
     if source.copy_x:
@@ -262,17 +284,7 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
     if source.copy_grad:
         _see_copy(&grad, &plan.grad, free, size)
         memset(free + steps * plan.grad.image, 0, MAX_TILE_BYTES)
-    for i in range(steps * plan.lines):
-        line = i % plan.lines
-        column = 0
-        if plan.depthwise:
-            column = line % g.output[2]
-            line = line // g.output[2]
-        x_lines[i] = (i // plan.lines * x.batch + line // g.output[1] * g.stride[0] * x.axis[0]
-                      + line % g.output[1] * g.stride[1] * x.axis[1]
-                      + column * g.stride[2] * x.axis[2])
-        grad_lines[i] = (i // plan.lines * grad.batch + line // g.output[1] * grad.axis[0]
-                         + line % g.output[1] * grad.axis[1] + column * grad.axis[2])
+    _find_lines(g, plan, &x, &grad, steps, x_lines, grad_lines)
     while first < g.batch:
         images = min(steps, g.batch - first)
         if source.copy_x:
@@ -296,13 +308,32 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
         first += images
 
 
+cdef void _find_lines(const Geometry* g, const Layout* plan, const View* x, const View* grad,
+                      Py_ssize_t steps, Py_ssize_t* x_lines, Py_ssize_t* grad_lines) noexcept nogil:
+    """Offsets of all lines of some images."""
+    cdef Py_ssize_t depths = g.output[0], heights = g.output[1], columns = 1, n, d, h, w, i = 0
+    if plan.flat:
+        depths = heights = 1
+    if plan.depthwise:
+        columns = g.output[2]
+    for n in range(steps):
+        for d in range(depths):
+            for h in range(heights):
+                for w in range(columns):
+                    x_lines[i] = (n * x.batch + d * g.stride[0] * x.axis[0]
+                                  + h * g.stride[1] * x.axis[1] + w * g.stride[2] * x.axis[2])
+                    grad_lines[i] = (n * grad.batch + d * grad.axis[0] + h * grad.axis[1]
+                                     + w * grad.axis[2])
+                    i += 1
+
+
 cdef void _task(WeightGradient state, const View* x, const View* grad, const Py_ssize_t* x_lines,
                 const Py_ssize_t* grad_lines, Py_ssize_t lines, bint begin, Py_ssize_t tile_from,
                 Py_ssize_t tile_to, char* sums, const char* ones) noexcept nogil:
     """Some tiles over all lines, chunk by chunk; `begin` if there are no sums yet."""
     cdef const Geometry* g = &state.g
     cdef const Layout* plan = &state.plan
-    cdef Py_ssize_t size = state.size, piece, line, tile, strip, tap, rows, row, block, group
+    cdef Py_ssize_t size = state.size, piece, line, tile, strip, rows, row, block, group
     cdef Py_ssize_t at_once = max(CHUNK // plan.piece, 1), row_bytes = plan.lanes * size
     cdef bint fresh = begin
     cdef char temporary[MAX_TILE_BYTES]
@@ -344,7 +375,7 @@ cdef void _task(WeightGradient state, const View* x, const View* grad, const Py_
                 else:
                     state.k.tile[plan.width][rows](&t)
                 if not fresh:
-                    _add(state.k, temporary, total, rows << plan.width, ones, size)
+                    add_vectors(state.k, temporary, total, rows << plan.width, ones, size)
             fresh = False
             line += t.taps
 
@@ -361,102 +392,3 @@ cdef Py_ssize_t _strip_offset(WeightGradient state, const View* x, Py_ssize_t st
         strip = strip // g.kernel[2]
     return (offset + strip % g.kernel[1] * g.dilation[1] * x.axis[1]
             + strip // g.kernel[1] * g.dilation[0] * x.axis[0])
-
-
-cdef void _fill_ones(char* ones, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(PAGE // size):
-        if size == 8:
-            (<double*> ones)[i] = 1
-        else:
-            (<float*> ones)[i] = 1
-
-
-cdef void _add(const fc_kernels* k, const char* terms, char* total, Py_ssize_t vectors,
-               const char* ones, Py_ssize_t size) noexcept nogil:
-    """Add whole vectors to others, as a depthwise tile of two taps whose weights are one."""
-    cdef Py_ssize_t bytes = k.lanes * size, done = 0, here
-    cdef Py_ssize_t[2] operands
-    cdef Py_ssize_t[2] weights
-    cdef fc_tile t
-    operands[0] = 0
-    operands[1] = terms - total
-    weights[0] = weights[1] = 0
-    t.vectors = ones
-    t.scalar_taps = operands
-    t.vector_taps = weights
-    t.taps = 2
-    t.run = 1
-    t.scalar_row = t.out_row = bytes
-    t.scalar_step = t.vector_step = 0
-    t.lanes = k.lanes
-    t.row_bias = NULL
-    t.lane_bias = NULL
-    t.relu = False
-    while done < vectors:
-        here = min(vectors - done, k.depthwise_rows)
-        t.scalars = total + done * bytes
-        t.out = total + done * bytes
-        k.depthwise[here](&t)
-        done += here
-
-
-cdef void _store(WeightGradient state, char* scratch, char* target, const cnp.npy_intp* strides,
-                 int ndim, int threads) noexcept nogil:
-    """Bring the sums into the order of weights: (filter, channel, *taps)."""
-    cdef const Geometry* g = &state.g
-    cdef const Layout* plan = &state.plan
-    cdef Py_ssize_t* from_taps = <Py_ssize_t*> (scratch + _sum_bytes(state))
-    cdef Py_ssize_t* to_taps = from_taps + state.taps
-    cdef Py_ssize_t row_bytes = plan.lanes * state.size, strip_bytes = plan.strip_rows * row_bytes
-    cdef Py_ssize_t parts = tile_count(state.channels, STORED_CHANNELS), i, tap, d, h, w
-    cdef Py_ssize_t tasks = state.groups * plan.blocks * parts
-    cdef Py_ssize_t step[3]
-    for i in range(3):
-        step[i] = 0 if i < 5 - ndim else strides[i + ndim - 3]
-    # The order of strips and rows that `_strip_offset` knows.
-    cdef Py_ssize_t channel_bytes = row_bytes if plan.row_channels else strip_bytes
-    cdef Py_ssize_t per_row = state.channels if plan.row_channels else 1
-    cdef Py_ssize_t per_strip = 1 if plan.row_channels else state.channels
-    for tap in range(state.taps):
-        w = tap % g.kernel[2]
-        h = tap // g.kernel[2] % g.kernel[1]
-        d = tap // g.kernel[2] // g.kernel[1]
-        to_taps[tap] = d * step[0] + h * step[1] + w * step[2]
-        if plan.row_taps:
-            from_taps[tap] = tap // g.kernel[2] * per_strip * strip_bytes + w * per_row * row_bytes
-        else:
-            from_taps[tap] = tap * per_strip * strip_bytes
-    if threads == 1 or plan.strips * strip_bytes < 1 << 14:
-        for i in range(tasks):
-            _store_part(state, scratch, target, strides, i // parts, i % parts, from_taps, to_taps,
-                        channel_bytes)
-    else:
-        for i in prange(tasks, num_threads=threads, schedule="static"):
-            _store_part(state, scratch, target, strides, i // parts, i % parts, from_taps, to_taps,
-                        channel_bytes)
-
-
-cdef void _store_part(WeightGradient state, const char* sums, char* target,
-                      const cnp.npy_intp* strides, Py_ssize_t block, Py_ssize_t part,
-                      const Py_ssize_t* from_taps, const Py_ssize_t* to_taps,
-                      Py_ssize_t channel_bytes) noexcept nogil:
-    """The filters of one block, for some channels."""
-    cdef const Layout* plan = &state.plan
-    cdef Py_ssize_t size = state.size, taps = state.taps, lane, channel, tap
-    cdef Py_ssize_t first = part * STORED_CHANNELS, last = min(first + STORED_CHANNELS, state.channels)
-    cdef Py_ssize_t filter = block % plan.blocks * plan.lanes
-    cdef const char* source
-    cdef char* to
-    sums += block * plan.strips * plan.strip_rows * plan.lanes * size
-    target += (block // plan.blocks * state.filters + filter) * strides[0]
-    for lane in range(min(plan.lanes, state.filters - filter)):
-        for channel in range(first, last):
-            source = sums + channel * channel_bytes + lane * size
-            to = target + lane * strides[0] + channel * strides[1]
-            if size == 8:
-                for tap in range(taps):
-                    (<uint64_t*> (to + to_taps[tap]))[0] = (<const uint64_t*> (source + from_taps[tap]))[0]
-            else:
-                for tap in range(taps):
-                    (<uint32_t*> (to + to_taps[tap]))[0] = (<const uint32_t*> (source + from_taps[tap]))[0]
