@@ -1,5 +1,9 @@
 """What gradients mean: adjoint maps, for every option of a convolution and every kind of array."""
 
+import multiprocessing
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +11,10 @@ from hypothesis import strategies as st
 
 import fastconv
 from fastconv import grad
+from fastconv._core import arena
+from fastconv._core.problem import Problem
+from fastconv._planner import planner
+from fastconv.config import current
 
 CONV = {n: getattr(fastconv, f"conv{n}d") for n in (1, 2, 3)}
 GRAD = {n: getattr(grad, f"conv{n}d") for n in (1, 2, 3)}
@@ -285,3 +293,55 @@ def test_empty_arrays(ndim, layout):
 def test_lists_are_arrays():
     found = grad.conv1d([[1.0, 2, 3]], [[[1.0, 1]]], [[1.0, 1]])
     assert [a.tolist() for a in found] == [[[1, 2, 1]], [[[3, 5]]], [2]]
+
+
+# Many callers, bounded memory
+
+
+def test_many_threads_at_once_and_a_fork():
+    x, w = operands(2, channels=16, filters=32, groups=1)
+    g = fastconv.conv2d(x, w, stride=2, padding=1)
+
+    def gradients(_):
+        return [a.tobytes() for a in grad.conv2d(x, w, g, stride=2, padding=1)]
+
+    known = gradients(0)
+    with fastconv.config(threads=2), ThreadPoolExecutor(6) as pool:
+        assert all(found == known for found in pool.map(gradients, range(60)))
+    child = multiprocessing.get_context("fork").Process(
+        target=lambda: os._exit(0 if gradients(0) == known else 1)
+    )
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+
+
+@LAYOUT
+@pytest.mark.parametrize("groups", [1, 24])
+def test_running_takes_no_more_memory_than_it_says(layout, groups):
+    shape = {"channels_first": (24, 30, 41), "channels_last": (30, 41, 24)}[layout]
+    problem = Problem(
+        "grad_weight", "float32", layout, 7, 24, 24, groups, (30, 41), (3, 5), (1, 2), (1, 1),
+        (1, 2), (1, 2), (30, 21),
+    )  # fmt: skip
+    out_shape = {"channels_first": (24, 30, 21), "channels_last": (30, 21, 24)}[layout]
+    x, g = np.ones((7, *shape), np.float32), np.ones((7, *out_shape), np.float32)
+    with fastconv.config(threads=2):
+        executable = planner.choose(problem, current())
+    assert executable.room.name == "direct_weight"
+    result = np.empty(problem.weight_shape, np.float32)
+    arena.clear()
+    executable.run(None, None, (x, g), (result,))
+    assert 0 < arena.kept_bytes() <= executable.workspace
+    assert result[0, 0, 1, 2] == 7 * 30 * 21
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_room_the_planner_takes(seed):
+    x, w = operands(2, channels=32, filters=32, groups=32)
+    g = fastconv.conv2d(x, w, groups=32, padding=1)
+    known = grad.conv2d(x, w, g, groups=32, padding=1, algorithm="reference")
+    with planner.random_choices(seed):
+        found = grad.conv2d(x, w, g, groups=32, padding=1)
+    for a, b in zip(found, known):
+        np.testing.assert_allclose(a, b, atol=1e-9)
