@@ -15,7 +15,12 @@ _MANY_TAPS = 64
 
 
 def answer(case, x, weight=None, bias=None):
-    """The float64 result of `case` on channels-first operands, channels first."""
+    """The float64 result of `case` on channels-first operands, channels first.
+
+    For gradients `bias` is the gradient of the output, and the result as `together` has it.
+    """
+    if case.op == "conv_grad":
+        return _gradients(case, x, weight, bias)
     if case.op != "conv":
         return _pool(case, x)
     x, weight = _padded(case, x, 0.0), weight.astype(np.float64)
@@ -42,6 +47,30 @@ def relative_error(result, truth):
 def channels_first(array, layout):
     """`array` of `layout` seen channels first."""
     return array if layout == "channels_first" else np.moveaxis(array, -1, 1)
+
+
+def operands_first(case, x, weight, bias, layout):
+    """The operands of `case` in `layout` as `answer` takes them."""
+    if case.op == "conv_grad":
+        bias = channels_first(bias, layout)
+    return channels_first(x, layout), weight, bias
+
+
+def comparable(case, result, layout):
+    """What was computed for `case` in `layout`, as `answer` gives it."""
+    if case.op != "conv_grad":
+        return channels_first(result, layout)
+    grad_input, grad_weight, grad_bias = result
+    return together(channels_first(grad_input, layout), grad_weight, grad_bias)
+
+
+def together(grad_input, grad_weight, grad_bias):
+    """All gradients of a convolution as one vector.
+
+    Those of input and weight are of the same length for normal operands, so that an error of
+    either shows.
+    """
+    return np.concatenate([one.ravel() for one in (grad_input, grad_weight, grad_bias)])
 
 
 def _padded(case, x, value):
@@ -81,6 +110,28 @@ def _by_taps(case, x, weight):
         # Depthwise: a product of one column by one row each, which matmul does one by one.
         total += matrix * columns if matrix.shape[1:] == (1, 1) else matrix @ columns
     return total.reshape(case.batch, case.out_channels, *case.output)
+
+
+def _gradients(case, x, weight, grad_output):
+    groups, outputs = case.groups, prod(case.output)
+    grads = grad_output.astype(np.float64).reshape(case.batch, groups, -1, outputs)
+    weight = weight.astype(np.float64).reshape(groups, -1, *weight.shape[1:])
+    padded = _padded(case, x, 0.0)
+    grad_padded, grad_weight = np.zeros_like(padded), np.zeros_like(weight)
+    for (tap, window), (_, target) in zip(_windows(case, padded), _windows(case, grad_padded)):
+        columns = window.reshape(case.batch, groups, -1, outputs)
+        grad_weight[(..., *tap)] = (grads @ columns.swapaxes(2, 3)).sum(axis=0)
+        target += (weight[(..., *tap)].swapaxes(1, 2) @ grads).reshape(target.shape)
+    # Back from what the windows touch to the input: cropped where it was padded.
+    grad_input = np.zeros(x.shape)
+    inside, kept = [...], [...]
+    for size, whole, (before, _) in zip(case.input, grad_padded.shape[2:], case.padding):
+        start = max(before, 0)
+        stop = max(min(before + size, whole), start)
+        inside.append(slice(start, stop))
+        kept.append(slice(start - before, stop - before))
+    grad_input[tuple(kept)] = grad_padded[tuple(inside)]
+    return together(grad_input, grad_weight, grads.sum(axis=(0, 3)))
 
 
 def _by_fft(case, x, weight):

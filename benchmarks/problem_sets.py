@@ -13,7 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 FOLDER = Path(__file__).with_name("problems")
-OPS = ("conv", "max_pool", "avg_pool")
+OPS = ("conv", "conv_grad", "max_pool", "avg_pool")
+# conv_grad: all gradients of a convolution, whose sizes are the case's.
+CONVOLUTIONS = ("conv", "conv_grad")
+# Of the direct sums; window elements visited, for pooling.
+_FLOPS_PER_MAC = {"conv": 2, "conv_grad": 4, "max_pool": 1, "avg_pool": 1}
 # Below this every integer is exact in float32, whatever the order of a sum.
 EXACT_FLOAT32 = 2**24
 
@@ -47,20 +51,20 @@ class Case(NamedTuple):
 
     @property
     def flops(self):
-        """Floating-point operations of the direct sum; window elements visited, for pooling."""
-        if self.op == "conv":
-            per_output = 2 * self.taps * (self.in_channels // self.groups)
-        else:
-            per_output = self.taps
-        return self.batch * self.out_channels * prod(self.output) * per_output
+        """Floating-point operations of the direct sums; window elements visited, for pooling."""
+        fan_in = self.in_channels // self.groups if self.op in CONVOLUTIONS else 1
+        macs = self.batch * self.out_channels * prod(self.output) * self.taps * fan_in
+        return _FLOPS_PER_MAC[self.op] * macs
 
     @property
     def bytes(self):
-        """Bytes of the float32 operands and the result: the least that has to move."""
+        """Bytes of the float32 operands and the results: the least that has to move."""
         elements = self.batch * self.in_channels * prod(self.input)
         elements += self.batch * self.out_channels * prod(self.output)
-        if self.op == "conv":
+        if self.op in CONVOLUTIONS:
             elements += prod(self.weight_shape)
+        if self.op == "conv_grad":
+            elements += self.batch * self.in_channels * prod(self.input) + prod(self.weight_shape)
         return 4 * elements
 
     @property
@@ -85,13 +89,13 @@ class Case(NamedTuple):
         return self.shape(self.out_channels, self.output, layout)
 
     def spelling(self, layout="channels_first", dtype="float32"):
-        """The library's one-line spelling of the problem."""
+        """The library's one-line spelling of the problem; for gradients, of the convolution."""
         from fastconv._core.problem import Problem
 
         pad_begin, pad_end = zip(*self.padding)
         return str(
             Problem(
-                self.op, dtype, layout, self.batch, self.in_channels, self.out_channels,
+                self.op.removesuffix("_grad"), dtype, layout, self.batch, self.in_channels, self.out_channels,
                 self.groups, self.input, self.kernel, self.stride, self.dilation,
                 pad_begin, pad_end, self.output, bias=self.bias,
             )
@@ -99,6 +103,8 @@ class Case(NamedTuple):
 
     def operands(self, layout="channels_first", dtype="float32", values="normal", seed=0):
         """Arrays (input, weight, bias), contiguous in `layout`; None where the case has none.
+
+        For gradients the last one is not the bias but the gradient of the output, in `layout`.
 
         `values` is "normal" (standard normal) or "integers": small, none of them zero everywhere,
         and every sum exact in float32.
@@ -108,18 +114,25 @@ class Case(NamedTuple):
             draw = random.standard_normal
         else:
             draw = _integers(random, self)
-        x = draw(self.input_shape("channels_first"))
-        if layout == "channels_last":
-            x = np.moveaxis(x, 1, -1)
-        x = np.ascontiguousarray(x, dtype)
-        if self.op != "conv":
+
+        def images(shape):
+            drawn = draw(shape)
+            if layout == "channels_last":
+                drawn = np.moveaxis(drawn, 1, -1)
+            return np.ascontiguousarray(drawn, dtype)
+
+        x = images(self.input_shape("channels_first"))
+        if self.op not in CONVOLUTIONS:
             return x, None, None
         if self.weight == "normal" or values == "integers":
             weight = draw(self.weight_shape)
         else:
             weight = np.broadcast_to(image_filter(self.weight, self.kernel), self.weight_shape)
+        weight = np.ascontiguousarray(weight, dtype)
+        if self.op == "conv_grad":
+            return x, weight, images(self.output_shape("channels_first"))
         bias = draw((self.out_channels,)).astype(dtype) if self.bias else None
-        return x, np.ascontiguousarray(weight, dtype), bias
+        return x, weight, bias
 
     def cut(self, batch=None, max_flops=None):
         """The case with at most `batch` images and, by cutting rows, at most `max_flops`."""
@@ -141,7 +154,10 @@ class Case(NamedTuple):
 
 def _integers(random, case):
     """A source of integers so small that no sum of the case reaches EXACT_FLOAT32."""
-    terms = case.taps * (case.in_channels // case.groups if case.op == "conv" else 1) + 1
+    terms = case.taps * (case.in_channels // case.groups if case.op in CONVOLUTIONS else 1) + 1
+    if case.op == "conv_grad":
+        per_input = case.taps * case.out_channels // case.groups
+        terms = max(terms, per_input, case.batch * prod(case.output))
     largest = min(8, int((EXACT_FLOAT32 / terms) ** 0.5))
     if largest < 1:
         raise ValueError(f"{case.name}: a sum of {terms} terms cannot be kept exact in float32")
@@ -196,8 +212,9 @@ def cases(name):
             if record["set"] != part:
                 continue
             for case in from_record(record):
-                per_mac = 2 if case.op == "conv" else 1
-                found.append(case.cut(chosen.get("batch"), max_macs and per_mac * max_macs))
+                case = case._replace(op=chosen.get("op", case.op))
+                most = max_macs and _FLOPS_PER_MAC[case.op] * max_macs
+                found.append(case.cut(chosen.get("batch"), most))
     return tuple(found)
 
 

@@ -39,9 +39,12 @@ class Measured:
 def arguments(case, layout="channels_first"):
     """(function, input, other arguments, keywords) that compute `case` with fastconv."""
     x, weight, bias = case.operands(layout)
-    function = getattr(fastconv, f"{case.op}{case.ndim}d")
+    home, name = fastconv, case.op
+    if case.op == "conv_grad":
+        home, name = fastconv.grad, "conv"
+    function = getattr(home, f"{name}{case.ndim}d")
     keywords = {"stride": case.stride, "padding": case.padding, "data_format": layout}
-    if case.op == "conv":
+    if case.op in problem_sets.CONVOLUTIONS:
         return function, x, (weight, bias), {
             **keywords, "dilation": case.dilation, "groups": case.groups,
         }  # fmt: skip
@@ -67,11 +70,11 @@ def checked_plan(case, layout="channels_first"):
 
 
 def _check(case, layout, result, x, args):
-    weight, bias = args if case.op == "conv" else (None, None)
-    truth = oracle.answer(case, oracle.channels_first(x, layout), weight, bias)
+    weight, bias = args if case.op in problem_sets.CONVOLUTIONS else (None, None)
+    truth = oracle.answer(case, *oracle.operands_first(case, x, weight, bias, layout))
     # The true answer came from BLAS, whose threads must not be there while we are measured.
     timing.rest(time.process_time)
-    error = oracle.relative_error(oracle.channels_first(result, layout), truth)
+    error = oracle.relative_error(oracle.comparable(case, result, layout), truth)
     if not error <= oracle.TOLERANCE:
         raise AssertionError(f"wrong answer, relative error {error:.1e}: {case.spelling(layout)}")
 

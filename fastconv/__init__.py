@@ -1,8 +1,9 @@
 """fastconv: convolution and pooling for NumPy arrays on the CPU."""
 
-from . import filters, shapes, wisdom
+from . import filters, grad, shapes, wisdom
 from .config import config, get_config, set_config, show_config
 from .conv import conv1d, conv2d, conv3d
+from .conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .linear_maps import as_matrix, col2im, im2col
 from .locally_connected import locally_connected1d, locally_connected2d, locally_connected3d
 from .planning import explain, plan, tune
@@ -31,11 +32,15 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "explain",
     "filters",
     "get_config",
     "global_avg_pool",
     "global_max_pool",
+    "grad",
     "im2col",
     "locally_connected1d",
     "locally_connected2d",

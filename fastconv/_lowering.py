@@ -29,12 +29,7 @@ def integer(native, reference, x, weight, bias, groups, channel_axis):
 
 def complex_(native, x, weight, bias, groups, channel_axis):
     """Complex numbers as pairs of real channels: (a + ib)(c + id) = (ac - bd) + i(ad + bc)."""
-    planes = np.moveaxis(x, channel_axis, 1)
-    batch, channels, *spatial = planes.shape
-    grouped = planes.reshape(batch, groups, 1, channels // groups, *spatial)
-    pairs = np.concatenate([grouped.real, grouped.imag], axis=2)
-    real_x = np.moveaxis(pairs.reshape(batch, 2 * channels, *spatial), 1, channel_axis)
-
+    real_x = _pairs(x, groups, channel_axis)
     filters, depth, *kernel = weight.shape
     w = weight.astype(x.dtype).reshape(groups, filters // groups, depth, *kernel)
     to_real = np.concatenate([w.real, -w.imag], axis=2)
@@ -47,8 +42,40 @@ def complex_(native, x, weight, bias, groups, channel_axis):
         real_b = np.concatenate([b.real, b.imag], axis=1).reshape(-1)
 
     y = np.moveaxis(native(real_x, real_w, real_b, groups), channel_axis, 1)
+    batch = len(y)
     y = y.reshape(batch, groups, 2, filters // groups, *y.shape[2:])
     out = np.empty((batch, filters, *y.shape[4:]), x.dtype)
     out.real = y[:, :, 0].reshape(out.shape)
     out.imag = y[:, :, 1].reshape(out.shape)
     return np.moveaxis(out, 1, channel_axis)
+
+
+def integer_weight(native, reference, x, grad_output, channel_axis):
+    """Weight gradients of integers, exactly, as `integer` does."""
+    carrier = integers.carrier(integers.bound(x, np.moveaxis(grad_output, channel_axis, 0)))
+    if carrier is None:
+        return reference(x, grad_output)
+    total = native(x.astype(carrier), grad_output.astype(carrier))
+    result = np.empty(total.shape, x.dtype)
+    integers.store(total, result)
+    return result
+
+
+def complex_weight(native, x, grad_output, groups, channel_axis):
+    """Weight gradients of complex numbers: (g + ih)(a - ib) = (ga + hb) + i(ha - gb)."""
+    real = native(_pairs(x, groups, channel_axis), _pairs(grad_output, groups, channel_axis))
+    filters, depth, *kernel = real.shape
+    parts = real.reshape(groups, 2, filters // groups // 2, 2, depth // 2, *kernel)
+    result = np.empty((filters // 2, depth // 2, *kernel), x.dtype)
+    result.real = (parts[:, 0, :, 0] + parts[:, 1, :, 1]).reshape(result.shape)
+    result.imag = (parts[:, 1, :, 0] - parts[:, 0, :, 1]).reshape(result.shape)
+    return result
+
+
+def _pairs(x, groups, channel_axis):
+    """Complex `x` with twice the channels: in every group first the real parts, then the others."""
+    planes = np.moveaxis(x, channel_axis, 1)
+    batch, channels, *spatial = planes.shape
+    grouped = planes.reshape(batch, groups, 1, channels // groups, *spatial)
+    pairs = np.concatenate([grouped.real, grouped.imag], axis=2)
+    return np.moveaxis(pairs.reshape(batch, 2 * channels, *spatial), 1, channel_axis)

@@ -10,19 +10,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import conv, pool
+from . import conv, conv_transpose, pool
+from ._conv_arguments import parse_conv
 from ._conv_call import ConvCall
+from ._conv_transpose_call import TransposeCall, parse_transpose
 from ._core import integers, sizes
 from ._core.dtypes import TABLE
-from ._core.problem import LAYOUTS
+from ._core.problem import CONVOLUTIONS, LAYOUTS
 from ._planner import planner
 from ._pool_call import PoolCall
+from ._stride_phases import InputGradient
 
 
 class Posed(NamedTuple):
     """An operation with the problem that the planner is asked to solve for it."""
 
-    call: object  # a ConvCall or PoolCall
+    call: object  # a ConvCall, TransposeCall or PoolCall
     arguments: dict  # of the public function, defaults included
     problem: object  # of a dtype that is computed as it is
     settings: object
@@ -37,6 +40,8 @@ def pose(op, args, kwargs, settings, *, prepacked=False):
     The input, and the weight too, may be a shape; `dtype` among the keywords is then its dtype.
     """
     name = getattr(op, "__name__", repr(op))
+    if getattr(op, "__module__", None) == "fastconv.grad":
+        name = f"grad.{name}"
     poser = _POSERS.get(op) if callable(op) else None
     if poser is None:
         known = ", ".join(function.__name__ for function in _POSERS)
@@ -62,13 +67,15 @@ def pose(op, args, kwargs, settings, *, prepacked=False):
 def pose_problem(problem, settings):
     """The Posed of a Problem, which is checked: it may come from a file or a command line."""
     _check(problem)
-    if problem.kind == "conv":  # a kernel that fits once makes no step
+    if problem.kind in CONVOLUTIONS:  # a kernel that fits once makes no step
         steps = (s if n > 1 else 1 for s, n in zip(problem.stride, problem.output))
         problem = problem._replace(stride=tuple(steps))
     row = TABLE[problem.dtype]
     note = ""
     if row.family != "native" and not (problem.kind != "conv" and row.family == "integer"):
         problem, note = _lowered(problem, problem.dtype)
+    if problem.kind == "grad_input":
+        return _of_phases(None, {}, InputGradient(problem, settings), settings, not note, note)
     packs = problem.kind == "conv" and not note
     return Posed(None, {}, problem, settings, None, packs, note)
 
@@ -76,20 +83,54 @@ def pose_problem(problem, settings):
 def _pose_conv(ndim, name, arguments, settings, prepacked):
     a = arguments
     bias = a["bias"] = None if a["bias"] is None else np.array(a["bias"])
-    call = ConvCall(
-        ndim, a["input"], a["weight"], bias, a["stride"], a["padding"], a["dilation"], a["groups"],
-        a["data_format"], a["padding_mode"], a["flip"], a["activation"], a["precision"],
-        a["algorithm"], settings, prepacked=prepacked,
+    parsed = parse_conv(
+        name, ndim, a["input"], a["weight"], bias, a["stride"], a["padding"], a["dilation"],
+        a["groups"], a["data_format"], a["padding_mode"], a["flip"], a["activation"],
+        a["precision"], a["algorithm"], settings,
     )  # fmt: skip
+    call = ConvCall(parsed, prepacked)
     problem, settings, note = call.problem, call.settings, ""
     executable = call._executable
     if a["padding_mode"] != "zeros":
         note = f"after padding in mode {a['padding_mode']!r}"
     if executable is None and problem.macs:
-        problem, note = _lowered(problem, call.dtype.name)
-        if TABLE[call.dtype.name].family == "integer" and not _stands_in(a["input"]):
-            problem, settings, note = _of_integers(call, a, problem, settings)
+        problem, settings, note = _by_other_means(call, a, a["weight"])
     return Posed(call, a, problem, settings, executable, executable is not None, note)
+
+
+def _pose_conv_transpose(ndim, name, arguments, settings, prepacked):
+    a = arguments
+    bias = a["bias"] = None if a["bias"] is None else np.array(a["bias"])
+    call = TransposeCall(parse_transpose(
+        name, ndim, a["input"], a["weight"], bias, a["stride"], a["padding"], a["output_padding"],
+        a["groups"], a["dilation"], a["data_format"], a["activation"], a["precision"],
+        a["algorithm"], settings,
+    ), prepacked)  # fmt: skip
+    problem, settings = call.problem, call.settings
+    executable = call._executable
+    if not problem.macs:
+        return Posed(call, a, problem, settings, None, False, "")
+    packs, note = executable is not None, ""
+    if executable is None:
+        problem, settings, note = _by_other_means(call, a, call._rearranged(a["weight"]))
+        executable = InputGradient(problem, settings)
+    return _of_phases(call, a, executable, settings, packs, note)
+
+
+def _of_phases(call, arguments, gradient, settings, packs, note):
+    """The Posed of an InputGradient: its largest phase."""
+    count = len(gradient.phases)
+    part = f"the largest of {count} stride phases" if count > 1 else "with the kernel reversed"
+    note = f"{note}; {part}" if note else part
+    return Posed(call, arguments, gradient.main.problem, settings, gradient, packs, note)
+
+
+def parts(posed):
+    """The Posed of every problem that the planner is asked to solve for an operation."""
+    if not isinstance(posed.executable, InputGradient):
+        return [posed]
+    problems = dict.fromkeys(phase.problem for phase in posed.executable.phases)
+    return [posed._replace(problem=problem, executable=None) for problem in problems]
 
 
 def _pose_pool(kind, ndim, name, arguments, settings, prepacked):
@@ -117,6 +158,10 @@ def _pose_pool(kind, ndim, name, arguments, settings, prepacked):
 _POSERS = {
     **{getattr(conv, f"conv{n}d"): partial(_pose_conv, n) for n in (1, 2, 3)},
     **{
+        getattr(conv_transpose, f"conv_transpose{n}d"): partial(_pose_conv_transpose, n)
+        for n in (1, 2, 3)
+    },
+    **{
         getattr(pool, f"{kind}{n}d"): partial(_pose_pool, kind, n)
         for kind in ("max_pool", "avg_pool")
         for n in (1, 2, 3)
@@ -130,7 +175,7 @@ def _lowered(problem, dtype):
     """The native problem that computes one of another `dtype`, and how."""
     row = TABLE[dtype]
     native = problem._replace(dtype=row.carrier)
-    if problem.kind != "conv":
+    if problem.kind not in CONVOLUTIONS:
         return native, f"{dtype} by way of {row.carrier}"
     if row.family == "half":
         return native, f"{dtype}, computed in {row.carrier} and rounded once"
@@ -141,16 +186,19 @@ def _lowered(problem, dtype):
     return native, f"{dtype} in {row.carrier}, if sums stay below 2**24: the data decide"
 
 
-def _of_integers(call, arguments, problem, settings):
-    """(problem, settings, note) for the integers at hand."""
-    operands = (arguments["input"], arguments["weight"], arguments["bias"])
-    carrier = integers.carrier(integers.bound(*operands))
+def _by_other_means(call, arguments, weight):
+    """(problem, settings, note) where a dtype is computed in another; `weight` as rooms see it."""
     name = call.dtype.name
+    problem, note = _lowered(call.problem, name)
+    if TABLE[name].family != "integer" or _stands_in(arguments["input"]):
+        return problem, call.settings, note
+    # The integers at hand decide.
+    carrier = integers.carrier(integers.bound(arguments["input"], weight, arguments["bias"]))
     if carrier is None:
         note = f"{name} in wide integers: no float holds these sums exactly"
-        return call.problem, settings._replace(algorithm="reference"), note
+        return call.problem, call.settings._replace(algorithm="reference"), note
     note = f"{name} in {carrier}, which holds these sums exactly"
-    return problem._replace(dtype=carrier), settings, note
+    return problem._replace(dtype=carrier), call.settings, note
 
 
 def _is_shape(value):
@@ -178,7 +226,8 @@ def _check(problem):
     """ValueError unless every field of `problem` fits the others."""
     p, what = problem, f"not a possible problem: {problem}"
     axes = (p.input, p.kernel, p.stride, p.dilation, p.pad_begin, p.pad_end, p.output)
-    rooms = planner.registry.rooms_for(p.kind)
+    # Gradients to the input are composed of convolutions.
+    rooms = planner.registry.rooms_for("conv" if p.kind == "grad_input" else p.kind)
     if not rooms or p.layout not in LAYOUTS or not 1 <= p.ndim <= 3:
         raise ValueError(f"{what}: no algorithm does {p.kind}{p.ndim}d")
     if len(set(map(len, axes))) != 1:
@@ -189,7 +238,7 @@ def _check(problem):
     if p.in_channels % p.groups or p.out_channels % p.groups:
         raise ValueError(f"{what}: groups must divide the channels")
     geometry = (p.kernel, p.stride, p.dilation)
-    if p.kind == "conv":
+    if p.kind in CONVOLUTIONS:
         pads = tuple(zip(p.pad_begin, p.pad_end))
         possible = {sizes.conv_output(str(p), p.input, *geometry, pads)}
     else:

@@ -6,6 +6,7 @@ parsed into a `ConvCall`, which holds all that does not depend on the data.
 
 import numpy as np
 
+from ._conv_arguments import parse_conv
 from ._conv_call import ConvCall
 from ._kernels.isa import active
 from .config import current
@@ -165,10 +166,10 @@ def _conv(
     if call is None:
         input, weight = np.asarray(input), np.asarray(weight)
         bias = None if bias is None else np.asarray(bias)
-        call = ConvCall(
-            ndim, input, weight, bias, stride, padding, dilation, groups, data_format,
-            padding_mode, flip, activation, precision, algorithm, settings,
-        )  # fmt: skip
+        call = ConvCall(parse_conv(
+            f"conv{ndim}d", ndim, input, weight, bias, stride, padding, dilation, groups,
+            data_format, padding_mode, flip, activation, precision, algorithm, settings,
+        ))  # fmt: skip
         if key is not None:
             if len(_calls) >= _CACHE_SIZE:
                 _calls.clear()

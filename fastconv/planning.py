@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from . import _tuning, conv, pool
+from . import _tuning, conv, conv_transpose, grad, pool
 from ._core.problem import Problem
 from ._planner import explanation, planner
-from ._pose import pose, pose_problem
+from ._pose import parts, pose, pose_problem
 from .config import current
 
 # Their parsed calls hold on to what was chosen.
-for _calls in (conv._calls, pool._calls):
+for _calls in (conv._calls, conv_transpose._calls, grad._calls, pool._calls):
     planner.on_change(_calls.clear)
 
 
@@ -19,7 +19,8 @@ def plan(op, *args, **kwargs):
     Parameters
     ----------
     op : function
-        `conv1d`, `conv2d`, `conv3d`, or a max, average or global pooling function of fastconv.
+        A convolution, transposed convolution, or max, average or global pooling function of
+        fastconv.
     *args, **kwargs
         The arguments of `op`. Instead of the input array its shape may be given; its dtype is
         then that of the weight (float32 for pooling), or as the keyword `dtype` says.
@@ -67,6 +68,7 @@ def explain(op, *args, **kwargs):
     Explanation
         Printed as a table; with `plot`, and everything as attributes. For dtypes that are
         computed in another one (half precision, integers, complex) it is about that problem.
+        A transposed convolution is explained by the largest convolution that it is composed of.
         With ``tuning="measure"`` a new problem is measured, as the call would.
 
     Raises
@@ -144,11 +146,12 @@ def tune(op, *args, budget=1.0, progress=None, **kwargs):
     # Tuning is about to measure: what poses the problem must not do it as well.
     settings = current()._replace(tuning="estimate")
     if callable(op) and not isinstance(op, Plan):
-        posed = [pose(op, args, kwargs, settings)]
+        posed = parts(pose(op, args, kwargs, settings))
     else:
         if args or kwargs:
             raise TypeError("tune: problems take no further arguments")
-        posed = [pose_problem(problem, settings) for problem in _tuning.problems_of(op)]
+        problems = _tuning.problems_of(op)
+        posed = [part for problem in problems for part in parts(pose_problem(problem, settings))]
     return _tuning.tune([one for one in posed if one.problem.macs], budget, progress)
 
 

@@ -12,7 +12,15 @@ import numpy as np
 
 from ._core.arguments import as_int, as_ints, one_of
 from ._core.problem import LAYOUTS
-from ._core.sizes import conv_output, effective_kernel, pool_output, resolve_padding, same_pair
+from ._core.sizes import (
+    conv_output,
+    effective_kernel,
+    pool_output,
+    resolve_padding,
+    same_pair,
+    sizeless_padding,
+    transposed_output,
+)
 
 __all__ = [
     "ReceptiveField",
@@ -164,7 +172,7 @@ def conv_transpose_output_shape(
     dilation = as_ints(op, "dilation", dilation, ndim, 1)
     extra = as_ints(op, "output_padding", output_padding, ndim, 0)
     (groups,) = as_ints(op, "groups", groups, 1, 1)
-    pads = _sizeless_padding(op, padding, kernel, dilation)
+    pads = sizeless_padding(op, padding, kernel, dilation)
     if channels != in_channels:
         raise ValueError(
             f"{op}: input of shape {shape} has {channels} channels, "
@@ -172,20 +180,7 @@ def conv_transpose_output_shape(
         )
     if in_channels % groups:
         raise ValueError(f"{op}: groups = {groups} does not divide the {in_channels} channels")
-    output = []
-    for i, size in enumerate(sizes):
-        if extra[i] >= max(stride[i], dilation[i]):
-            raise ValueError(
-                f"{op}: output_padding {extra[i]} on axis {i} must be smaller than "
-                f"stride {stride[i]} or dilation {dilation[i]}"
-            )
-        grown = (size - 1) * stride[i] + effective_kernel(kernel[i], dilation[i]) + extra[i]
-        if grown - sum(pads[i]) < 1 or size < 1:
-            raise ValueError(
-                f"{op}: nothing is left on axis {i}: input {size} grows to {grown}, "
-                f"of which padding {pads[i]} is taken off"
-            )
-        output.append(grown - sum(pads[i]))
+    output = transposed_output(op, sizes, kernel, stride, dilation, pads, extra)
     return join_shape(batch, per_group * groups, output, data_format)
 
 
@@ -267,7 +262,7 @@ def receptive_field(layers):
         kernel = as_ints(op, "kernel", kernel, ndim, 1)
         stride = as_ints(op, "stride", stride, ndim, 1)
         dilation = as_ints(op, "dilation", dilation, ndim, 1)
-        pads = _sizeless_padding(op, padding, kernel, dilation)
+        pads = sizeless_padding(op, padding, kernel, dilation)
         for i in range(ndim):
             size[i] += (effective_kernel(kernel[i], dilation[i]) - 1) * jump[i]
             offset[i] -= pads[i][0] * jump[i]
@@ -412,14 +407,6 @@ def _layer(op, i, layer):
             f"(kernel, stride, dilation, padding); got {layer!r}"
         )
     return (*layer, 1, 0)[:4] if count == 2 else (*layer, 0)[:4]
-
-
-def _sizeless_padding(op, padding, kernel, dilation):
-    """Pairs for a `padding` that does not depend on the size of the input."""
-    if isinstance(padding, str) and padding in ("same", "same_lower"):
-        raise ValueError(f"{op}: padding {padding!r} depends on the input's size; give numbers")
-    ones = (1,) * len(kernel)
-    return resolve_padding(op, padding, ones, kernel, ones, dilation)
 
 
 def _length(value):

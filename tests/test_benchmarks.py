@@ -90,6 +90,16 @@ def test_cut_keeps_the_geometry():
     assert fastconv.conv2d(x, weight, bias, padding=1).shape == cut.output_shape("channels_first")
 
 
+def test_gradients_have_sizes_and_flops_of_their_own():
+    case = problem_sets.find("gradients", "res3a_branch1")
+    forward = problem_sets.find("resnet50", "res3a_branch1")._replace(batch=2)
+    assert case.op == "conv_grad" and case.flops == 2 * forward.flops and case.bytes > forward.bytes
+    assert case.spelling() == forward.spelling()
+    x, weight, grad_output = case.operands("channels_last")
+    assert weight.shape == case.weight_shape
+    assert grad_output.shape == case.output_shape("channels_last")
+
+
 def test_unknown_names_are_errors():
     with pytest.raises(ValueError, match="no problem set 'nothing'"):
         problem_sets.cases("nothing")
@@ -129,6 +139,23 @@ def test_oracle_by_fft_agrees_with_sums(name):
     x, weight = x.astype(float), weight.astype(float)
     a, b = oracle._by_fft(case, x, weight), oracle._by_taps(case, x, weight)
     assert oracle.relative_error(a, b) < 1e-12
+
+
+@pytest.mark.parametrize("case", edges(), ids=lambda case: case.name)
+def test_oracle_of_gradients_is_the_library_s_reference(case):
+    case = case._replace(op="conv_grad")
+    x, weight, grad_output = case.operands(dtype="float64", values="integers")
+    gradients = getattr(fastconv.grad, f"conv{case.ndim}d")(
+        x, weight, grad_output, case.stride, case.padding, case.dilation, case.groups,
+        algorithm="reference",
+    )  # fmt: skip
+    expected = oracle.comparable(case, gradients, "channels_first")
+    assert np.array_equal(oracle.answer(case, x, weight, grad_output), expected)
+    for wrong in range(3):
+        one = list(gradients)
+        one[wrong] = one[wrong] * 2
+        error = oracle.relative_error(oracle.comparable(case, one, "channels_first"), expected)
+        assert error > 10 * oracle.TOLERANCE
 
 
 def test_a_wrong_answer_is_far_away():
@@ -213,6 +240,24 @@ def test_peers_end_to_end(tmp_path):
         assert (e["contenders"]["scipy.ndimage"]["refusal"] is None) == one_plane
     assert "Best function / fastconv: geometric mean" in done.stdout
     assert "Not done by scipy.ndimage" in done.stdout and "sobel3/16" in table.read_text()
+
+
+def test_peers_of_gradients(tmp_path):
+    saved = tmp_path / "result.json"
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "benchmarks.peers", "--set", "gradients", "--only", "conv5_6",
+            "--format", "nhwc", "--rivals", "numpy", "--seconds", "0.01", "--json", str(saved),
+        ],
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(saved.read_text())["problems"]
+    assert entry["contenders"]["fastconv"]["error"] < oracle.TOLERANCE
+    assert entry["contenders"]["numpy"]["refusal"] == "no gradients"
+    assert "Not done by numpy, every problem: no gradients" in done.stdout
+    assert "Not done by fastconv.plan, every problem: no gradients" in done.stdout
+    assert "GFLOP/s" in done.stdout
 
 
 @pytest.mark.parametrize(

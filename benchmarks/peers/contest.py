@@ -81,7 +81,7 @@ def run(cases, workers, layout, seconds, ceiling, progress):
 def _write(case, layout, folder):
     """Operands and the true result, for every worker to read."""
     x, weight, bias = case.operands(layout)
-    truth = oracle.answer(case, oracle.channels_first(x, layout), weight, bias)
+    truth = oracle.answer(case, *oracle.operands_first(case, x, weight, bias, layout))
     arrays = {"x": x, "weight": weight, "bias": bias, "truth": truth}
     for name, array in arrays.items():
         if array is not None:

@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from benchmarks import timing
+from benchmarks import problem_sets, timing
 
 from .rivals import OURS
 
@@ -57,7 +57,7 @@ def rate(entry, name):
     microseconds = microseconds_of(entry, name)
     if microseconds is None:
         return None
-    if entry["op"] == "conv":
+    if entry["op"] in problem_sets.CONVOLUTIONS:
         return entry["flops"] / microseconds / 1e3, "GFLOP/s"
     return entry["bytes"] / microseconds / 1e3, "GB/s"
 

@@ -15,7 +15,8 @@ Rooms know the kernels and the core, never each other. The face, in this order i
 
 A room that does less for a lower precision says ``adaptive = True`` as well.
 
-Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``max_pool`` takes (x,)
-and (y, codes or None); ``avg_pool`` takes (x,) and (y,). Arrays are batched, in the layout of the
-problem, of any strides.
+Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``grad_weight`` takes
+(x, gradient of y) and (gradient of the weight,); ``max_pool`` takes (x,) and (y, codes or None);
+``avg_pool`` takes (x,) and (y,). Arrays are batched, in the layout of the problem, of any strides.
+There is no room for ``grad_input``: it is split into problems of kind ``conv``.
 """

@@ -3,6 +3,14 @@ from fastconv._core.geometry cimport Geometry, View
 from fastconv._kernels.table cimport fc_kernels
 
 
+# A weight in memory.
+cdef struct Weights:
+    const char* data
+    Py_ssize_t filter, channel  # strides in bytes
+    Py_ssize_t tap[3]
+    bint exchanged              # neighbours in memory are filters, not channels
+
+
 # What the direct rooms know of a problem, whatever their layout.
 cdef class Direct:
     cdef Geometry g            # with strides over single taps folded into the array's
@@ -18,8 +26,10 @@ cdef class Direct:
     cdef View input_view(self, object x) except *
     cdef Py_ssize_t weight_bytes(self) noexcept nogil
     cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads)
-    cdef void pack_block(self, const char* source, char* target, Py_ssize_t i, Py_ssize_t width,
+    cdef void pack_block(self, const Weights* w, char* target, Py_ssize_t i, Py_ssize_t width,
                          Py_ssize_t blocks) noexcept nogil
+    cdef void pack_exchanged(self, const Weights* w, const char* source, char* target,
+                             Py_ssize_t count, Py_ssize_t width) noexcept nogil
     cdef const char* bias(self, object bias) except? NULL
 
 

@@ -6,7 +6,9 @@ import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport prange
+from libc.string cimport memset
 
+from fastconv._algorithms._packing cimport copy_elements
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical, view_of
 from fastconv._core.threads cimport usable
@@ -130,28 +132,78 @@ cdef class Direct:
         """Weights as [group][block][tap][channel][`width` filters]; the last block has zeros."""
         cdef Py_ssize_t total = self.g.groups * blocks, i
         cdef Py_ssize_t length = total * width * self.channels * self.taps * self.size
-        cdef const char* source
-        if not cnp.PyArray_ISCARRAY_RO(weight) or cnp.PyArray_TYPE(weight) != self.type_number:
+        cdef Weights w
+        w.exchanged = _filters_lie_closer(weight) and cnp.PyArray_TYPE(weight) == self.type_number
+        if not w.exchanged and not (cnp.PyArray_ISCARRAY_RO(weight)
+                                    and cnp.PyArray_TYPE(weight) == self.type_number):
             weight = np.ascontiguousarray(weight, self.dtype)
         cdef Scratch packed = acquire(length)
-        source = <const char*> cnp.PyArray_DATA(weight)
+        _see_weights(&w, weight)
         cdef int workers = usable(threads if length > PARALLEL_PACKING else 1)
         if workers == 1:
             for i in range(total):
-                self.pack_block(source, packed.data, i, width, blocks)
+                self.pack_block(&w, packed.data, i, width, blocks)
         else:
             for i in prange(total, num_threads=workers, schedule="static", nogil=True):
-                self.pack_block(source, packed.data, i, width, blocks)
+                self.pack_block(&w, packed.data, i, width, blocks)
         return packed
 
-    cdef void pack_block(self, const char* source, char* target, Py_ssize_t i, Py_ssize_t width,
+    cdef void pack_block(self, const Weights* w, char* target, Py_ssize_t i, Py_ssize_t width,
                          Py_ssize_t blocks) noexcept nogil:
         cdef Py_ssize_t filter_bytes = self.channels * self.taps * self.size
-        cdef Py_ssize_t first = i % blocks * width
-        self.k.pack(source + (i // blocks * self.filters + first) * filter_bytes, filter_bytes,
-                    target + i * width * filter_bytes, min(width, self.filters - first), width,
-                    self.channels, self.taps)
+        cdef Py_ssize_t first = i % blocks * width, count = min(width, self.filters - first)
+        cdef const char* source = w.data + (i // blocks * self.filters + first) * w.filter
+        target += i * width * filter_bytes
+        if w.exchanged:
+            self.pack_exchanged(w, source, target, count, width)
+        else:
+            self.k.pack(source, filter_bytes, target, count, width, self.channels, self.taps)
+
+    cdef void pack_exchanged(self, const Weights* w, const char* source, char* target,
+                             Py_ssize_t count, Py_ssize_t width) noexcept nogil:
+        """`pack_block` where neighbours in memory are filters: channel by channel."""
+        cdef Py_ssize_t size = self.size, row = width * size, plane = self.channels * row
+        cdef Py_ssize_t channel, tap, last = self.taps - 1
+        cdef bint reversed = (self.taps > 1 and w.tap[2] == -size
+                              and (self.g.kernel[1] == 1 or w.tap[1] == -size * self.g.kernel[2])
+                              and (self.g.kernel[0] == 1 or w.tap[0]
+                                   == -size * self.g.kernel[2] * self.g.kernel[1]))
+        for channel in range(self.channels):
+            if count < width:
+                for tap in range(self.taps):
+                    memset(target + tap * plane + count * size, 0, (width - count) * size)
+            if reversed:
+                # The taps of a filter as a row of a matrix, whose last column comes first.
+                self.k.transpose(source - last * size, w.filter, target + last * plane, -plane,
+                                 count, self.taps, 1)
+            else:
+                for tap in range(self.taps):
+                    copy_elements(
+                        source + tap % self.g.kernel[2] * w.tap[2]
+                        + tap // self.g.kernel[2] % self.g.kernel[1] * w.tap[1]
+                        + tap // self.g.kernel[2] // self.g.kernel[1] * w.tap[0],
+                        w.filter, target + tap * plane, size, count, size)
+            source += w.channel
+            target += row
 
     cdef const char* bias(self, object bias) except? NULL:
         """The data of a contiguous bias array of the right dtype; NULL for None."""
         return NULL if bias is None else <const char*> cnp.PyArray_DATA(bias)
+
+
+cdef bint _filters_lie_closer(weight) except *:
+    """Whether a weight is that of a gradient: filters and channels have changed places."""
+    if not cnp.PyArray_ISBEHAVED_RO(weight) or cnp.PyArray_ISCARRAY_RO(weight):
+        return False
+    cdef cnp.npy_intp* strides = cnp.PyArray_STRIDES(weight)
+    return 0 < strides[0] < strides[1]
+
+
+cdef void _see_weights(Weights* w, weight) except *:
+    cdef cnp.npy_intp* strides = cnp.PyArray_STRIDES(weight)
+    cdef int axes = cnp.PyArray_NDIM(weight) - 2, i
+    w.data = <const char*> cnp.PyArray_DATA(weight)
+    w.filter = strides[0]
+    w.channel = strides[1]
+    for i in range(3):
+        w.tap[i] = 0 if i < 3 - axes else strides[i - (3 - axes) + 2]

@@ -4,11 +4,13 @@ from . import (
     direct_channels,
     direct_depthwise,
     direct_pixels,
+    direct_weight,
     fft,
     im2col,
     pooling,
     reference,
     reference_pooling,
+    reference_weight,
     split_bfloat16,
 )
 
@@ -19,9 +21,11 @@ ROOMS = (
     split_bfloat16,
     im2col,
     fft,
+    direct_weight,
     pooling,
     reference,
     reference_pooling,
+    reference_weight,
 )
 
 

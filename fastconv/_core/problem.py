@@ -7,6 +7,8 @@ from .dtypes import SHORT_NAMES, TABLE
 from .sizes import effective_kernel
 
 LAYOUTS = ("channels_first", "channels_last")
+# Gradients have the sizes of the convolution that they belong to.
+CONVOLUTIONS = ("conv", "grad_input", "grad_weight")
 # Precisions that are spelled out; "exact" admits no rounding at all, for integers on floats.
 _TIERS = ("high", "medium", "exact")
 _SHORT_LAYOUT = {"channels_first": "cf", "channels_last": "cl"}
@@ -21,7 +23,7 @@ class Problem(NamedTuple):
     by zeros (convolution) or neutral (pooling); other modes are materialised before.
     """
 
-    kind: str  # "conv", "max_pool", "avg_pool"
+    kind: str  # "conv", "grad_input", "grad_weight", "max_pool", "avg_pool"
     dtype: str  # NumPy name of a native dtype, or for pooling any real one
     layout: str  # "channels_first" or "channels_last"
     batch: int
@@ -54,7 +56,8 @@ class Problem(NamedTuple):
     @property
     def macs(self):
         """Multiply-adds of the direct sum (window elements visited, for pooling)."""
-        per_output = self.taps * (self.in_channels // self.groups if self.kind == "conv" else 1)
+        channels = self.in_channels // self.groups if self.kind in CONVOLUTIONS else 1
+        per_output = self.taps * channels
         return self.batch * self.out_channels * prod(self.output) * per_output
 
     @property

@@ -59,6 +59,33 @@ def conv_output(op, sizes, kernel, stride, dilation, pads):
     return tuple(outputs)
 
 
+def sizeless_padding(op, padding, kernel, dilation):
+    """Pairs for a `padding` that does not depend on the size of the input."""
+    if isinstance(padding, str) and padding in ("same", "same_lower"):
+        raise ValueError(f"{op}: padding {padding!r} depends on the input's size; give numbers")
+    ones = (1,) * len(kernel)
+    return resolve_padding(op, padding, ones, kernel, ones, dilation)
+
+
+def transposed_output(op, sizes, kernel, stride, dilation, pads, extra):
+    """Spatial output sizes of transposed convolution, `extra` elements longer at the end."""
+    outputs = []
+    for i, size in enumerate(sizes):
+        if extra[i] >= max(stride[i], dilation[i]):
+            raise ValueError(
+                f"{op}: output_padding {extra[i]} on axis {i} must be smaller than "
+                f"stride {stride[i]} or dilation {dilation[i]}"
+            )
+        grown = (size - 1) * stride[i] + effective_kernel(kernel[i], dilation[i]) + extra[i]
+        if grown - sum(pads[i]) < 1 or size < 1:
+            raise ValueError(
+                f"{op}: nothing is left on axis {i}: input {size} grows to {grown}, "
+                f"of which padding {pads[i]} is taken off"
+            )
+        outputs.append(grown - sum(pads[i]))
+    return tuple(outputs)
+
+
 def pool_output(op, sizes, kernel, stride, dilation, pads, ceil_mode):
     """Spatial output sizes of pooling; with `ceil_mode`, a last partial window counts too,
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from html import escape
 
+from .._core.problem import CONVOLUTIONS
 from .._kernels import isa
 from . import planner, wisdom
 from .machine import machine_for
@@ -181,7 +182,7 @@ def empty(problem, settings, note):
 
 def gflops(problem, seconds):
     """Arithmetic of the direct sum per second; window elements visited, for pooling."""
-    return problem.macs * (2 if problem.kind == "conv" else 1) / seconds / 1e9
+    return problem.macs * (2 if problem.kind in CONVOLUTIONS else 1) / seconds / 1e9
 
 
 def _row(problem, threads, candidate, measured):

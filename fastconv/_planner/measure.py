@@ -32,7 +32,7 @@ def operands(problem):
     cannot hold.
     """
     shapes = [problem.input_shape, problem.output_shape]
-    if problem.kind == "conv":
+    if problem.kind in ("conv", "grad_weight"):
         shapes.append(problem.weight_shape)
     elif problem.kind not in ("max_pool", "avg_pool"):
         raise ValueError(f"problems of kind {problem.kind!r} cannot be measured: {problem}")
@@ -43,6 +43,8 @@ def operands(problem):
     x, y, *weights = (_random(shape, dtype) for shape in shapes)
     if not weights:
         return None, (x,), (y,)
+    if problem.kind == "grad_weight":
+        return None, (x, y), (weights[0],)
     bias = _random((problem.out_channels,), dtype) if problem.bias else None
     return weights[0], (x, bias), (y,)
 

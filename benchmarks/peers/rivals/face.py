@@ -30,6 +30,7 @@ class Rival:
     name = ""
     planned = False
     modules = ()  # what has to be importable
+    ops = ("conv", "max_pool", "avg_pool")
 
     def available(self):
         """None, or the reason why this rival cannot run here."""
@@ -45,7 +46,11 @@ class Rival:
         raise NotImplementedError
 
     def prepare(self, case, layout, x, weight, bias):
-        """`case` made ready, or Refusal. Operands are NumPy arrays, x in `layout`."""
+        """`case` made ready, or Refusal. Operands are NumPy arrays, x in `layout`.
+
+        For gradients `bias` is that of the output, in `layout`, and the result is what
+        `oracle.together` makes of all three.
+        """
         raise NotImplementedError
 
 

@@ -1,5 +1,7 @@
 """fastconv itself: the function as a user calls it, and the plan."""
 
+from benchmarks.problem_sets import CONVOLUTIONS, OPS
+
 from .face import Prepared, Refusal, Rival
 
 
@@ -8,6 +10,7 @@ class Functional(Rival):
 
     name = "fastconv"
     modules = ("fastconv",)
+    ops = OPS
 
     def start(self, threads):
         import fastconv
@@ -19,7 +22,7 @@ class Functional(Rival):
 
     def prepare(self, case, layout, x, weight, bias):
         function, args, kwargs = spelled(case, layout, weight, bias)
-        return Prepared(lambda: function(x, *args, **kwargs), _channels_first(layout))
+        return Prepared(lambda: function(x, *args, **kwargs), _comparable(case, layout))
 
 
 class Planned(Functional):
@@ -27,6 +30,7 @@ class Planned(Functional):
 
     name = "fastconv.plan"
     planned = True
+    ops = Rival.ops  # the weights of gradients are new at every call
 
     def prepare(self, case, layout, x, weight, bias):
         import fastconv
@@ -34,19 +38,21 @@ class Planned(Functional):
         function, args, kwargs = spelled(case, layout, weight, bias)
         plan = fastconv.plan(function, x.shape, *args, **kwargs)
         out = plan(x)
-        return Prepared(lambda: plan(x, out=out), _channels_first(layout))
+        return Prepared(lambda: plan(x, out=out), _comparable(case, layout))
 
 
 def spelled(case, layout, weight, bias):
     """The public function of `case`, its arguments after the input, and its keywords."""
     import fastconv
 
-    name = f"{case.op}{case.ndim}d"
-    function = getattr(fastconv, name, None)
+    home, name = fastconv, f"{case.op}{case.ndim}d"
+    if case.op == "conv_grad":
+        home, name = fastconv.grad, f"conv{case.ndim}d"
+    function = getattr(home, name, None)
     if function is None:
         raise Refusal(f"fastconv has no {name}")
     settings = {"stride": case.stride, "padding": case.padding, "data_format": layout}
-    if case.op == "conv":
+    if case.op in CONVOLUTIONS:
         settings |= {"dilation": case.dilation, "groups": case.groups}
         return function, (weight, bias), settings
     if case.op == "max_pool":
@@ -54,7 +60,7 @@ def spelled(case, layout, weight, bias):
     return function, (case.kernel,), settings
 
 
-def _channels_first(layout):
-    from benchmarks.oracle import channels_first
+def _comparable(case, layout):
+    from benchmarks.oracle import comparable
 
-    return lambda y: channels_first(y, layout)
+    return lambda result: comparable(case, result, layout)

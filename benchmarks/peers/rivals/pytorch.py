@@ -1,5 +1,8 @@
 """PyTorch, eager: channels first, channels last, and weights prepacked for oneDNN."""
 
+from benchmarks.oracle import together
+from benchmarks.problem_sets import OPS
+
 from .face import Prepared, Refusal, Rival
 
 
@@ -8,6 +11,7 @@ class ChannelsFirst(Rival):
 
     name = "torch"
     modules = ("torch",)
+    ops = OPS
     last = False
 
     def start(self, threads):
@@ -25,6 +29,8 @@ class ChannelsFirst(Rival):
         import torch.nn.functional as F
 
         x, weight, bias = self.tensors(case, layout, x, weight, bias)
+        if case.op == "conv_grad":
+            return _gradients(case, x, weight, bias)
         pads, pad_first = _padding(case)
         settings = {"stride": case.stride, "padding": pads}
         if case.op == "conv":
@@ -59,19 +65,25 @@ class ChannelsFirst(Rival):
         """The operands in the memory format of this rival, x and weight of the same."""
         import torch
 
-        x = torch.from_numpy(x)
-        if layout == "channels_last":
-            x = x.movedim(-1, 1)
-        weight = None if weight is None else torch.from_numpy(weight)
-        bias = None if bias is None else torch.from_numpy(bias)
-        if not self.last:
-            return x.contiguous(), weight, bias
-        if case.ndim == 1:
+        memory_format = torch.contiguous_format
+        if self.last and case.ndim == 1:
             raise Refusal("torch has no channels-last memory format for 1-D")
-        memory_format = torch.channels_last if case.ndim == 2 else torch.channels_last_3d
+        if self.last:
+            memory_format = torch.channels_last if case.ndim == 2 else torch.channels_last_3d
+
+        def images(array):
+            tensor = torch.from_numpy(array)
+            if layout == "channels_last":
+                tensor = tensor.movedim(-1, 1)
+            return tensor.contiguous(memory_format=memory_format)
+
         if weight is not None:
-            weight = weight.contiguous(memory_format=memory_format)
-        return x.contiguous(memory_format=memory_format), weight, bias
+            weight = torch.from_numpy(weight).contiguous(memory_format=memory_format)
+        if case.op == "conv_grad":
+            bias = images(bias)
+        elif bias is not None:
+            bias = torch.from_numpy(bias)
+        return images(x), weight, bias
 
 
 class ChannelsLast(ChannelsFirst):
@@ -86,6 +98,7 @@ class Packed(ChannelsFirst):
 
     name = "torch-packed"
     planned = True
+    ops = Rival.ops
     last = True
 
     def prepare(self, case, layout, x, weight, bias):
@@ -104,6 +117,23 @@ class Packed(ChannelsFirst):
         return Prepared(
             lambda: convolve(x, packed, bias, *geometry, "none", [], ""), torch.Tensor.numpy
         )
+
+
+def _gradients(case, x, weight, grad_output):
+    """What autograd calls for a convolution."""
+    import torch
+
+    if not case.symmetric:
+        raise Refusal("gradients: padding is not symmetric")
+    pads, none = tuple(before for before, _ in case.padding), (0,) * case.ndim
+    geometry = (case.stride, pads, case.dilation, False, none, case.groups)
+    needs = [case.out_channels], *geometry, [True, True, True]
+    backward = torch.ops.aten.convolution_backward
+    return Prepared(
+        lambda: backward(grad_output, x, weight, *needs),
+        lambda grads: together(*(one.numpy() for one in grads)),
+        "aten::convolution_backward",
+    )
 
 
 def _padding(case):

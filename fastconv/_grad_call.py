@@ -1,0 +1,200 @@
+"""Parsed gradients of a convolution: everything about a call that does not depend on the data."""
+
+from math import prod
+
+import numpy as np
+
+from . import _lowering
+from ._conv_arguments import parse_conv
+from ._conv_transpose_call import TransposeCall
+from ._core import integers, padding as padding_modes
+from ._core.arrays import native
+from ._core.dtypes import TABLE
+from ._planner import planner
+
+NEEDS = ("input", "weight", "bias")
+# Rows added up in the dtype at hand, before their sums are in a wider one.
+_ROWS = 256
+
+
+class GradCall:
+    """Gradients of the convolution that checked `arguments` describe, as far as `needs` says.
+
+    Calling it with arrays of the shapes and dtypes it was made for computes.
+    """
+
+    def __init__(self, arguments, needs, weight_shape):
+        self.needs = needs
+        self._half = None
+        if arguments.row.family == "half":
+            # Everything in the carrier, rounded once at the end.
+            self._half, carrier = arguments.dtype, arguments.row.carrier
+            arguments = arguments._replace(dtype=np.dtype(carrier), row=TABLE[carrier])
+        self._arguments = arguments
+        problem, settings, family = arguments.problem, arguments.settings, arguments.row.family
+        self._last = problem.layout == "channels_last"
+        self._complex = family == "complex"
+        self._weight_shape = weight_shape
+        self.problem = problem._replace(kind="grad_weight")
+        # The reference rooms take every dtype as it is.
+        self._lowered = family != "native" and settings.algorithm != "reference"
+        self._input = self._executable = None
+        if "input" in needs:
+            adjoint = problem._replace(kind="grad_input")
+            self._input = TransposeCall(arguments._replace(problem=adjoint, materialise=None))
+        if "weight" in needs and problem.macs and not self._lowered:
+            self._executable = planner.choose(self.problem, settings)
+
+    def __call__(self, input, weight, grad_output):
+        grad_output = native(grad_output)
+        if self._half is not None:
+            input, weight, grad_output = (
+                a.astype(self._arguments.dtype) if wanted else a
+                for a, wanted in (
+                    (input, "weight" in self.needs),
+                    (weight, "input" in self.needs),
+                    (grad_output, True),
+                )
+            )
+        results = (
+            self._grad_input(input.shape, weight, grad_output) if "input" in self.needs else None,
+            self._grad_weight(native(input), grad_output) if "weight" in self.needs else None,
+            self._grad_bias(grad_output) if "bias" in self.needs else None,
+        )
+        if self._half is None:
+            return results
+        with np.errstate(over="ignore"):
+            return tuple(None if a is None else a.astype(self._half) for a in results)
+
+    def _grad_input(self, shape, weight, grad_output):
+        if self._complex:
+            weight = weight.astype(self._arguments.dtype).conj()
+        gradient = self._input(grad_output, weight, None, None)
+        if self._arguments.materialise is None:
+            return gradient
+        pads, axes, mode = self._arguments.materialise
+        if self._arguments.unbatched:
+            axes = tuple(axis - 1 for axis in axes)
+        if gradient.dtype.kind not in "iu":
+            return padding_modes.fold(self._arguments.op, gradient, shape, pads, axes, mode)
+        # A sum has at most as many terms as there are padded elements.
+        limit = integers.bound(gradient, np.ones((1, 1))) * gradient.size
+        wide = gradient.astype(integers.accumulator(limit))
+        total = padding_modes.fold(self._arguments.op, wide, shape, pads, axes, mode)
+        result = np.empty(shape, gradient.dtype)
+        integers.store(total, result)
+        return result
+
+    def _grad_weight(self, x, grad_output):
+        a = self._arguments
+        result = np.empty(self._weight_shape, a.dtype)
+        if not self.problem.macs:
+            result[...] = 0
+            return result
+        if a.unbatched:
+            x, grad_output = x[None], grad_output[None]
+        if a.materialise is not None:
+            x = padding_modes.materialise(a.op, x, *a.materialise)
+        target = result if a.flip is None else result[a.flip]
+        if self._executable is not None:
+            x = x.conj() if self._complex else x
+            grad_output = grad_output.astype(a.dtype, copy=False)
+            self._executable.run(None, None, (x, grad_output), (target,))
+        else:
+            axis = x.ndim - 1 if self._last else 1
+            if self._complex:
+                target[...] = _lowering.complex_weight(
+                    self._native, x, grad_output.astype(a.dtype), self.problem.groups, axis
+                )
+            else:
+                target[...] = _lowering.integer_weight(
+                    self._native, self._reference, x, grad_output, axis
+                )
+        return result
+
+    def _native(self, x, grad_output):
+        """The same gradient of other arrays, of a native dtype and maybe other channel counts."""
+        axis = -1 if self._last else 1
+        channels, filters = x.shape[axis], grad_output.shape[axis]
+        problem = self.problem._replace(
+            dtype=x.dtype.name, in_channels=channels, out_channels=filters,
+            precision="highest" if self._complex else "exact",
+        )  # fmt: skip
+        result = np.empty(problem.weight_shape, x.dtype)
+        executable = planner.choose(problem, self._arguments.settings)
+        executable.run(None, None, (x, grad_output), (result,))
+        return result
+
+    def _reference(self, x, grad_output):
+        result = np.empty(self._weight_shape, x.dtype)
+        settings = self._arguments.settings._replace(algorithm="reference")
+        planner.choose(self.problem, settings).run(None, None, (x, grad_output), (result,))
+        return result
+
+    def _grad_bias(self, grad_output):
+        dtype = self._arguments.dtype
+        if self._arguments.unbatched:
+            grad_output = grad_output[None]
+        planes = np.moveaxis(grad_output, -1, 1) if self._last else grad_output
+        if dtype.kind in "iu":
+            filters = planes.shape[1]
+            limit = integers.bound(planes, np.ones((1, 1))) * planes.size
+            wide = planes.astype(integers.accumulator(limit))
+            result = np.empty(filters, dtype)
+            axes = (0, *range(2, planes.ndim))
+            integers.store(wide.sum(axis=axes), result)
+            return result
+        return _channel_sums(planes.astype(dtype, copy=False), self._last).astype(dtype)
+
+
+def _channel_sums(planes, last):
+    """Sums of (N, K, *spatial) over all but K, in double precision past the first few terms."""
+    wide = np.result_type(planes.dtype, np.float64)
+    batch, filters, *spatial = planes.shape
+    if not last or filters < 16:
+        # Sums along contiguous memory are pairwise.
+        return planes.reshape(batch, filters, prod(spatial)).sum(axis=2).sum(axis=0, dtype=wide)
+    rows = np.moveaxis(planes, 1, -1).reshape(batch * prod(spatial), filters)
+    apart = len(rows) // _ROWS
+    # Sums of rows so far apart that they are long vectors.
+    sums = rows[: apart * _ROWS].reshape(_ROWS, apart * filters).sum(axis=0)
+    total = sums.reshape(apart, filters).sum(axis=0, dtype=wide)
+    return total + rows[apart * _ROWS :].sum(axis=0, dtype=wide)
+
+
+def parse_grad(
+    op, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
+    padding_mode, flip, precision, algorithm, settings,
+):  # fmt: skip
+    """The GradCall of gradients; ValueError or TypeError if an argument is wrong."""
+    needs = _needs(op, needs)
+    arguments = parse_conv(
+        op, ndim, input, weight, None, stride, padding, dilation, groups, data_format,
+        padding_mode, flip, None, precision, algorithm, settings,
+    )  # fmt: skip
+    if grad_output.dtype != input.dtype and not np.can_cast(grad_output.dtype, input.dtype, "safe"):
+        raise TypeError(
+            f"{op}: grad_output of dtype {grad_output.dtype} does not cast safely to the input's "
+            f"{input.dtype}; convert one, e.g. grad_output.astype(np.{input.dtype.name})"
+        )
+    shape = arguments.problem.output_shape
+    shape = shape[1:] if arguments.unbatched else shape
+    if grad_output.shape != shape:
+        raise ValueError(
+            f"{op}: grad_output must have the shape of the convolution's result, {shape}, for "
+            f"input {input.shape} and weight {weight.shape}; got {grad_output.shape}"
+        )
+    return GradCall(arguments, needs, weight.shape)
+
+
+def _needs(op, needs):
+    if isinstance(needs, str):
+        raise TypeError(f"{op}: needs must be a tuple of {NEEDS}, got the string {needs!r}")
+    try:
+        needs = tuple(needs)
+    except TypeError:
+        raise TypeError(f"{op}: needs must be a tuple of {NEEDS}, got {needs!r}") from None
+    for name in needs:
+        if not isinstance(name, str) or name not in NEEDS:
+            raise ValueError(f"{op}: needs may name {', '.join(NEEDS)}; got {needs!r}")
+    return needs
