@@ -36,16 +36,6 @@ cdef bint needs_padding(const Geometry* g) noexcept nogil:
     return False
 
 
-cdef void _zeros(char* to, Py_ssize_t count, Py_ssize_t itemsize) noexcept nogil:
-    """Few zeros, mostly: a call costs more than a loop."""
-    cdef Py_ssize_t i
-    if count * itemsize > SHORT:
-        memset(to, 0, count * itemsize)
-    else:
-        for i in range(count * itemsize // 4):
-            (<uint32_t*> to)[i] = 0
-
-
 cdef void copy_elements(const char* source, Py_ssize_t source_step, char* to, Py_ssize_t to_step,
                         Py_ssize_t count, Py_ssize_t itemsize) noexcept nogil:
     """Copy `count` elements between any strides."""
@@ -119,41 +109,54 @@ cdef void pack_planes(const Geometry* g, const Planes* p, const View* x, const B
 
     `x.data` is the first input channel of the box's image and group.
     """
-    cdef Py_ssize_t row, height, depth, phase, phase_w, phase_h, phase_d, d, h, start, stop, c
-    cdef Py_ssize_t width = p.extent[2], pad, used
+    cdef Py_ssize_t row = first, height, depth, phase, phase_w, phase_h, phase_d, d, i, c
+    cdef Py_ssize_t width = p.extent[2], top, bottom, left, right, above, rows, pad, used
+    cdef Py_ssize_t row_bytes = width * itemsize, step = g.stride[2] * x.axis[2]
     cdef char* target
     cdef const char* source
-    for row in range(first, last):
+    while row < last:
+        # A run of rows of one phase and depth.
         height = row % p.extent[1]
         depth = row // p.extent[1] % p.extent[0]
         phase = row // (p.extent[1] * p.extent[0])
         phase_w = phase % p.phases[2]
         phase_h = phase // p.phases[2] % p.phases[1]
         phase_d = phase // (p.phases[2] * p.phases[1])
+        rows = min(last - row, p.extent[1] - height)
         d = (box.origin[0] + depth) * g.stride[0] + phase_d - g.pad[0]
-        h = (box.origin[1] + height) * g.stride[1] + phase_h - g.pad[1]
+        pad = g.pad[1] - (box.origin[1] + height) * g.stride[1]
+        top = _valid_from(pad, phase_h, g.stride[1], rows)
+        bottom = max(_valid_to(pad, phase_h, g.stride[1], g.input[1], rows), top)
+        source = x.data + d * x.axis[0] + (top * g.stride[1] + phase_h - pad) * x.axis[1]
         pad = g.pad[2] - box.origin[2] * g.stride[2]
-        target = to + row * width * itemsize
-        start = stop = width
-        if 0 <= d < g.input[0] and 0 <= h < g.input[1]:
-            start = _valid_from(pad, phase_w, g.stride[2], width)
-            stop = max(_valid_to(pad, phase_w, g.stride[2], g.input[2], width), start)
-        for c in range(p.channels):
-            _zeros(target + c * p.channel, start, itemsize)
-            _zeros(target + c * p.channel + stop * itemsize, width - stop, itemsize)
-        if start < stop:
-            source = x.data + d * x.axis[0] + h * x.axis[1]
-            source += (start * g.stride[2] + phase_w - pad) * x.axis[2]
-            target += start * itemsize
-            if x.channel == itemsize and p.channels > 1:
-                k.transpose(source, g.stride[2] * x.axis[2], target, p.channel, stop - start,
-                            p.channels, 1)
-            elif g.stride[2] * x.axis[2] == itemsize:
-                k.copy(source, x.channel, target, p.channel, p.channels, stop - start)
-            else:
-                for c in range(p.channels):
-                    copy_elements(source + c * x.channel, g.stride[2] * x.axis[2],
-                                  target + c * p.channel, itemsize, stop - start, itemsize)
+        left = _valid_from(pad, phase_w, g.stride[2], width)
+        right = max(_valid_to(pad, phase_w, g.stride[2], g.input[2], width), left)
+        source += (left * g.stride[2] + phase_w - pad) * x.axis[2]
+        if d < 0 or d >= g.input[0]:
+            bottom = top
+        target = to + row * row_bytes
+        if bottom - top < rows or right - left < width:
+            for c in range(p.channels):
+                memset(target + c * p.channel, 0, rows * row_bytes)
+        target += top * row_bytes + left * itemsize
+        above = g.stride[1] * x.axis[1]
+        if left == right or top == bottom:
+            pass
+        elif x.channel == itemsize and p.channels > 1:
+            for i in range(bottom - top):
+                k.transpose(source + i * above, step, target + i * row_bytes, p.channel,
+                            right - left, p.channels, 1)
+        elif step % itemsize == 0 and step > 0:
+            for c in range(p.channels):
+                k.copy(source + c * x.channel, above, target + c * p.channel, row_bytes,
+                       bottom - top, right - left, step // itemsize)
+        else:
+            for c in range(p.channels):
+                for i in range(bottom - top):
+                    copy_elements(source + c * x.channel + i * above, step,
+                                  target + c * p.channel + i * row_bytes, itemsize, right - left,
+                                  itemsize)
+        row += rows
     if last == p.rows:
         # Lanes beyond a plane are computed and dropped: let them be ordinary numbers.
         used = p.rows * width * itemsize
@@ -220,7 +223,7 @@ cdef void pack_pixels(const Geometry* g, const Pixels* p, const View* x, const B
         if x.channel == itemsize and x.axis[2] == p.pixel == p.channels * itemsize:
             memcpy(target, source, (stop - start) * p.pixel)
         elif x.channel == itemsize:
-            k.copy(source, x.axis[2], target, p.pixel, stop - start, p.channels)
+            k.copy(source, x.axis[2], target, p.pixel, stop - start, p.channels, 1)
         elif planar:
             step = x.axis[2] // itemsize
             k.transpose(source, x.channel, target, p.pixel, p.channels, stop - start, step)

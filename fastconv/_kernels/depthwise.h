@@ -27,14 +27,6 @@ static inline __attribute__((always_inline)) void JOIN(depthwise)(const fc_tile 
         *(vector *)(out + r * out_row) = sum[r];
 }
 
-#if REGISTERS >= 32
-enum { JOIN(DEPTHWISE_ROWS) = 14 };
-#define EACH_ROWS(DO) \
-    DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14)
-#else
-enum { JOIN(DEPTHWISE_ROWS) = 12 };
-#define EACH_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
-#endif
 #define DEPTHWISE(rows) \
     static void JOIN(depthwise_##rows)(const fc_tile *t) \
     { \
@@ -54,6 +46,5 @@ static void JOIN(fill_depthwise)(fc_kernels *k)
 #define DEPTHWISE(rows) k->depthwise[rows] = JOIN(depthwise_##rows);
     EACH_ROWS(DEPTHWISE)
 #undef DEPTHWISE
-    k->depthwise_rows = JOIN(DEPTHWISE_ROWS);
+    k->depthwise_rows = MOST_ROWS;
 }
-#undef EACH_ROWS

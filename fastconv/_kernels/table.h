@@ -33,9 +33,9 @@ typedef void (*fc_tile_kernel)(const fc_tile *);
 typedef void (*fc_transpose_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t to_row,
                                     ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t step);
 
-/* to[i][j] = from[i][j] for i < rows, j < columns. */
+/* to[i][j] = from[i][j * step] for i < rows, j < columns. */
 typedef void (*fc_copy_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t to_row,
-                               ptrdiff_t rows, ptrdiff_t columns);
+                               ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t step);
 
 /* Weights of up to `width` filters, each (channels, taps), into to[tap][channel][filter]. */
 typedef void (*fc_pack_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t filters,
@@ -47,6 +47,10 @@ typedef struct {
     fc_tile_kernel tile[FC_WIDTHS][FC_MAX_ROWS + 1];    /* [log2 width][rows] */
     int depthwise_rows;
     fc_tile_kernel depthwise[FC_MAX_ROWS + 1];          /* one vector wide: [rows] */
+    int plane_rows;                                     /* one channel plane, one filter: */
+    fc_tile_kernel plane[FC_MAX_ROWS + 1];              /* [rows], a vector wide, any tap offsets */
+    int band_rows, band_lanes;
+    fc_tile_kernel band[FC_MAX_ROWS + 1];               /* [rows], kernel rows on adjacent rows */
     fc_transpose_kernel transpose;
     fc_copy_kernel copy;
     fc_pack_kernel pack;

@@ -27,7 +27,7 @@ cdef extern from "table.h":
     ctypedef void (*fc_transpose_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t,
                                          Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_copy_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t,
-                                    Py_ssize_t, Py_ssize_t) noexcept nogil
+                                    Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_pack_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t,
                                     Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef double (*fc_peak_kernel)(long) noexcept nogil
@@ -38,6 +38,11 @@ cdef extern from "table.h":
         fc_tile_kernel tile[FC_WIDTHS][FC_MAX_ROWS + 1]
         int depthwise_rows
         fc_tile_kernel depthwise[FC_MAX_ROWS + 1]
+        int plane_rows
+        fc_tile_kernel plane[FC_MAX_ROWS + 1]
+        int band_rows
+        int band_lanes
+        fc_tile_kernel band[FC_MAX_ROWS + 1]
         fc_transpose_kernel transpose
         fc_copy_kernel copy
         fc_pack_kernel pack

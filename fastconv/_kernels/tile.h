@@ -1,8 +1,3 @@
-/* Steps of the reduction that are summed in one chain. */
-#ifndef CHAIN
-#define CHAIN 256
-#endif
-
 /* Template: a register tile, `rows` x `width` vectors of accumulators held over the whole reduction.
    Needs T, vector, VECTORS and JOIN. Rows and width are constants after inlining, so that every
    accumulator is a register. */

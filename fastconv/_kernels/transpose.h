@@ -49,28 +49,41 @@ static void JOIN(transpose)(const char *from, ptrdiff_t from_row, char *to, ptrd
                 *(const T *)(from + i * from_row + j * step * (ptrdiff_t)sizeof(T));
 }
 
-/* Rows of `columns` elements from one pitch to another. */
+/* to[i][j] = from[i][j * step] by vectors of one type; the last one starts earlier. */
+#define COPY_ROWS(name) \
+    for (ptrdiff_t i = 0; i < rows; i++) { \
+        const T *source = (const T *)(from + i * from_row); \
+        T *target = (T *)(to + i * to_row); \
+        for (ptrdiff_t j = 0; j < last; j += side) \
+            *(JOIN(row_##name) *)(target + j) = JOIN(gather_##name)(source + j * step, step); \
+        *(JOIN(row_##name) *)(target + last) = JOIN(gather_##name)(source + last * step, step); \
+    }
+
 static void JOIN(copy)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t to_row,
-                       ptrdiff_t rows, ptrdiff_t columns)
+                       ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t step)
 {
     enum { L = JOIN(LANES) };
-    const ptrdiff_t last = (columns - L) * (ptrdiff_t)sizeof(T), step = sizeof(vector);
-    if (columns == L) {
+    const ptrdiff_t side = columns >= L ? L : columns >= L / 2 ? L / 2 : L / 4;
+    const ptrdiff_t last = columns - side;
+    if (columns == L && step == 1)
         for (ptrdiff_t i = 0; i < rows; i++)
             *(vector *)(to + i * to_row) = *(const vector *)(from + i * from_row);
-        return;
-    }
-    for (ptrdiff_t i = 0; i < rows; i++, from += from_row, to += to_row) {
-        if (columns < L) {
+    else if (columns >= L)
+        COPY_ROWS(whole)
+#if VECTOR_BYTES >= 32
+    else if (columns >= L / 2)
+        COPY_ROWS(half)
+#endif
+#if VECTOR_BYTES >= 64
+    else if (columns >= L / 4)
+        COPY_ROWS(quarter)
+#endif
+    else
+        for (ptrdiff_t i = 0; i < rows; i++)
             for (ptrdiff_t j = 0; j < columns; j++)
-                ((T *)to)[j] = ((const T *)from)[j];
-            continue;
-        }
-        for (ptrdiff_t j = 0; j < last; j += step)
-            *(vector *)(to + j) = *(const vector *)(from + j);
-        *(vector *)(to + last) = *(const vector *)(from + last);
-    }
+                ((T *)(to + i * to_row))[j] = ((const T *)(from + i * from_row))[j * step];
 }
+#undef COPY_ROWS
 
 /* Filters (channels, taps) into to[tap][channel][width]; filters beyond `filters` are zeros. */
 static void JOIN(pack)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t filters,

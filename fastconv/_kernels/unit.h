@@ -10,6 +10,18 @@
 /* Unroll loops over vectors completely: their arrays must become registers. */
 #define VECTORS _Pragma("GCC unroll 16")
 
+/* Terms that are added up in one chain; a long sum is one of partial sums, for its accuracy. */
+#define CHAIN 256
+/* Tiles one vector wide have up to so many rows. */
+#if REGISTERS >= 32
+#define MOST_ROWS 14
+#define EACH_ROWS(DO) \
+    DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14)
+#else
+#define MOST_ROWS 12
+#define EACH_ROWS(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
+#endif
+
 #define T float
 #define MASK_T int32_t
 #define JOIN(name) JOIN2(name, float32, LEVEL)

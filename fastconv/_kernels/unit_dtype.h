@@ -11,6 +11,7 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #include "tile.h"
 #include "depthwise.h"
 #include "transpose.h"
+#include "plane.h"
 
 /* Independent chains of multiply-adds, enough to hide their latency. */
 static double JOIN(peak)(long repeats)
@@ -36,6 +37,7 @@ static void JOIN(fill)(fc_kernels *k)
     k->lanes = JOIN(LANES);
     JOIN(fill_tiles)(k);
     JOIN(fill_depthwise)(k);
+    JOIN(fill_planes)(k);
     k->transpose = JOIN(transpose);
     k->copy = JOIN(copy);
     k->pack = JOIN(pack);
