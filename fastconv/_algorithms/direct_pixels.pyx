@@ -76,12 +76,14 @@ def estimate(problem, machine, prepacked):
     cdef Pixelwise state = Pixelwise(problem)
     cdef Layout plan = state.usual(machine.threads)
     cdef const Planes* planes = &plan.planes
-    moved = rows = 0
+    moved = rows = scattered = 0
     outputs = problem.batch * problem.out_channels * prod(problem.output)
     if not plan.in_place:
         moved += plan.boxes.units * planes.channels * planes.channel // plan.size
         rows += plan.boxes.units * planes.channels * planes.rows
-    if plan.linear or problem.layout == "channels_last":
+    if problem.layout == "channels_last" and problem.out_channels > 1:
+        scattered = outputs + moved
+    elif plan.linear:
         moved += outputs
         rows += outputs // problem.output[problem.ndim - 1]
     return machine.seconds(
@@ -89,6 +91,7 @@ def estimate(problem, machine, prepacked):
         flops=product_flops(problem, plan.cost),
         tiles=problem.batch * problem.groups * plan.blocks * state.tiles(&plan) * plan.taps,
         moved=moved,
+        scattered=scattered,
         rows=rows,
         weights=0 if prepacked else problem.out_channels * state.channels * state.taps,
     )

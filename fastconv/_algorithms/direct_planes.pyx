@@ -75,13 +75,15 @@ def estimate(problem, machine, prepacked):
         steps = max(steps, state.taps // plan.g.kernel[1] * (plan.g.kernel[1] + plan.rows - 1) * 2)
     vectors = tiles * (plan.lanes // state.k.lanes)
     moved = 0 if plan.in_place else plan.boxes.units * plan.planes.bytes // plan.size
-    if problem.layout == "channels_last":
-        moved += problem.batch * problem.out_channels * prod(problem.output)
+    scattered = 0
+    if problem.layout == "channels_last" and problem.out_channels > 1:
+        scattered = moved + problem.batch * problem.out_channels * prod(problem.output)
     return machine.seconds(
         name,
         flops=2 * state.k.lanes * vectors * steps,
         tiles=tiles,
         moved=moved,
+        scattered=scattered,
         rows=0 if plan.in_place else plan.boxes.units * plan.planes.rows,
         units=plan.boxes.units,
     )
