@@ -1,24 +1,26 @@
-"""How well the cost model chooses: ``python -m benchmarks.check_choices``.
+"""How well rooms are chosen: ``python -m benchmarks.check_choices``.
 
-Every room that is not hopeless is timed in turns on problems of the benchmark sets, in both layouts,
-on one and two threads, with weights packed before and in the call; then the model's choice is held
-against the fastest. Wisdom takes no part.
+Every room that is not hopeless is timed in turns on the convolutions of ``benchmarks/problems``, in
+both layouts, on one and two threads, with weights packed before and in the call; then the choice is
+held against the fastest: that of the model alone, or with ``--tune SECONDS`` what is chosen after
+tuning for so long.
 """
 
 import argparse
+import os
 import sys
+import tempfile
 import time
 
 import numpy as np
 
 from fastconv._core.problem import Problem
-from fastconv._planner import planner
+from fastconv._planner import planner, wisdom
 from fastconv.config import current
 
 from . import problem_sets
 
-SETS = ("resnet50", "vgg19", "alexnet", "googlenet", "mobilenet", "mobilenet_dw", "segnet",
-        "dilated", "wavenet", "unet3d", "images", "fir", "small")  # fmt: skip
+FILES = ("conv_networks.json", "conv_edge.json", "images.json", "fir.json", "small.json")
 LAYOUTS = ("channels_first", "channels_last")
 # Rooms predicted to take this many times longer than the fastest are not timed.
 HOPELESS = 8
@@ -27,16 +29,20 @@ ROUNDS = 4
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", default=",".join(SETS), help="problem sets, comma-separated")
-    parser.add_argument("--flops", type=float, default=6e8, help="largest problem (default 6e8)")
+    parser.add_argument("--files", default=",".join(FILES), help="problem files, comma-separated")
+    parser.add_argument("--flops", type=float, default=3e8, help="cut problems to this (default 3e8)")
+    parser.add_argument("--every", type=int, default=1, help="take only every nth problem")
+    parser.add_argument("--tune", type=float, metavar="SECONDS", help="tune each choice first")
     parser.add_argument("--worst", type=int, default=10, help="how many of the worst to list")
     options = parser.parse_args(arguments)
     results = []
-    for case in (case for name in options.sets.split(",") for case in problem_sets.cases(name)):
-        if case.op == "conv" and case.flops <= options.flops:
-            print(f"\r{case.name:60}", end="", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["FASTCONV_WISDOM"] = os.path.join(folder, "wisdom.json")
+        wisdom.clear()
+        for case in problems(options.files.split(","), options.flops)[:: options.every]:
+            print(f"\r{case.name[:60]:60}", end="", file=sys.stderr, flush=True)
             for layout in LAYOUTS:
-                results += ratios(case, layout)
+                results += ratios(case, layout, options.tune)
     print(file=sys.stderr)
     lost = np.array([ratio for ratio, _ in results])
     print(f"{len(lost)} choices; within 5 % of the fastest room {np.mean(lost <= 1.05):.1%}, ", end="")
@@ -45,14 +51,29 @@ def main(arguments=None):
         print(f"{ratio:5.2f}  {what}")
 
 
-def ratios(case, layout):
+def problems(files, flops):
+    """The distinct convolutions of some files, one image of each, cut to `flops`."""
+    found = {}
+    for file in files:
+        for record in problem_sets.records(file):
+            for case in problem_sets.from_record(record):
+                if case.op == "conv" and case.batch and min(case.output) > 0:
+                    case = case.cut(1, flops)
+                    found.setdefault(case.spelling(), case)
+    return list(found.values())
+
+
+def ratios(case, layout, tune):
     """(time of the choice / time of the fastest room, what was chosen) for each way to call."""
     problem = Problem.parse(case.spelling(layout))
     x, weight, bias = case.operands(layout)
     y = np.empty(problem.output_shape, np.float32)
     for threads in (1, 2):
-        settings = current()._replace(threads=threads, deterministic=True)
+        # Without wisdom the model decides alone.
+        settings = current()._replace(threads=threads, deterministic=tune is None)
         for prepacked in (True, False):
+            if tune is not None:
+                planner.tune(problem, settings, prepacked=prepacked, seconds=tune)
             chosen = planner.choose(problem, settings, prepacked=prepacked).room.name
             able = [
                 c for c in planner.candidates(problem, settings, prepacked=prepacked)
@@ -65,7 +86,8 @@ def ratios(case, layout):
             how = "packed before" if prepacked else "packed in the call"
             yield (
                 best[chosen] / best[fastest],
-                f"{case.name}, {layout}, {threads} threads, {how}: {chosen}, not {fastest}",
+                f"{case.name}, {layout}, {threads} threads, {how}: {chosen} {best[chosen] * 1e6:.4g} us, "
+                f"{fastest} {best[fastest] * 1e6:.4g} us",
             )
 
 
