@@ -1,4 +1,25 @@
-"""fastconv: convolution and pooling for NumPy arrays on the CPU."""
+"""fastconv: convolution and pooling for NumPy arrays on the CPU.
+
+=====================  =============================================================
+conv, conv_transpose   convolution, transposed convolution
+grad                   gradients of convolution
+pool                   max and average pooling
+locally_connected      convolution with weights of every position's own
+linear_maps            im2col, col2im, convolution as a sparse matrix
+filters, shapes        kernels for image filtering; size arithmetic
+planning               plan, explain, tune
+config, wisdom         settings; what was measured, kept
+ceiling                what the machine could do at most
+_conv_arguments        arguments of convolutions, checked, as a Problem
+_*_call                parsed calls of the functions above
+_stride_phases         gradients to the input as convolutions of stride 1
+_lowering              dtypes computed in others
+_pose, _tuning         operations as problems, for planning; measuring them
+__main__               the command line
+_core, _kernels, _algorithms, _planner, _commands, _demo
+                       packages, each with a list of its own
+=====================  =============================================================
+"""
 
 from . import filters, grad, shapes, wisdom
 from .config import config, get_config, set_config, show_config

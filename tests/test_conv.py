@@ -246,6 +246,20 @@ def test_arrays_of_any_strides_order_and_alignment(room, padding):
 
 
 @pytest.mark.parametrize("room", ROOMS)
+def test_images_one_pixel_wide_of_any_strides(room):
+    w = integers(4, 4, 1, 1)
+    single, strided = integers(1, 4, 1, 1), integers(1, 4, 256)
+    for x in (
+        np.broadcast_to(single, (1, 4, 128, 1)),
+        strided[..., ::2].reshape(1, 4, 128, 1),
+        strided[..., ::-2].reshape(1, 4, 128, 1),
+    ):
+        expected = fastconv.conv2d(x.copy(), w, algorithm="reference")
+        y = fastconv.conv2d(x, w, algorithm=room)
+        np.testing.assert_allclose(y, expected, atol=1e-3 if room == "fft" else 0)
+
+
+@pytest.mark.parametrize("room", ROOMS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_out_of_any_strides(room, layout):
     x, w = integers(2, 4, 8, 40), integers(4, 4, 3, 3)

@@ -1,5 +1,25 @@
 """L2, the rooms: one algorithm each, all with one face; `registry` is the only list of them.
 
+=================  =================================================================
+direct_channels    convolution, lanes = output channels
+direct_pixels      convolution, lanes = output pixels
+direct_depthwise   one filter per channel, lanes = channels
+direct_planes      filters of one channel each, lanes = output pixels
+direct_weight      gradients to the weight
+split_bfloat16     float32 convolution on a tile unit, by products of bfloat16 parts
+im2col             convolution as a matrix product, by BLAS
+fft                convolution by Fourier transforms
+pooling            maxima and averages of windows
+reference*         everything in plain NumPy, for every dtype
+registry           the list of rooms
+_direct            what the direct rooms share: the compiled problem, packed weights
+_boxes             boxes of outputs and shares of filters, for threads and caches
+_packing           copies of a box's inputs in the orders that tiles read, and back
+_tasks             how rooms that pack whole images share out their tiles
+_weight_sums       sums of weight gradients: added up, and brought into weights
+_splitting         inputs split into bfloat16 parts
+=================  =================================================================
+
 Rooms know the kernels and the core, never each other. The face, in this order in every file:
 
 ``name``                  as in ``algorithm=``; the part before ``_`` names its family

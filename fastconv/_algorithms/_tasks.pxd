@@ -8,6 +8,6 @@ cdef struct Task:
 
 
 cdef Tasks share_tiles(Py_ssize_t planes, Py_ssize_t tiles, Py_ssize_t filter_blocks,
-                     Py_ssize_t tile_bytes, int threads) noexcept nogil
+                       Py_ssize_t tile_bytes, int threads) noexcept nogil
 cdef Task task_of(const Tasks* tasks, Py_ssize_t index) noexcept nogil
 cdef Py_ssize_t images_per_step(Py_ssize_t batch, Py_ssize_t image) noexcept nogil

@@ -14,7 +14,7 @@ cdef Py_ssize_t images_per_step(Py_ssize_t batch, Py_ssize_t image) noexcept nog
 
 
 cdef Tasks share_tiles(Py_ssize_t planes, Py_ssize_t tiles, Py_ssize_t filter_blocks,
-                     Py_ssize_t tile_bytes, int threads) noexcept nogil:
+                       Py_ssize_t tile_bytes, int threads) noexcept nogil:
     """Enough tasks for all threads; for one thread, as large as the cache allows."""
     cdef Tasks t
     cdef Py_ssize_t wanted = 1 if threads == 1 else threads * TASKS_PER_THREAD

@@ -188,10 +188,11 @@ cdef class Pixelwise(Direct):
     cdef void meet(self, Layout* plan, const View* x, const View* y) noexcept nogil:
         """How these arrays, whatever their strides, can be read and written."""
         cdef Geometry* g = &plan.g
-        if x.axis[2] != self.size and g.input[2] > 1:
-            plan.in_place = False
         if plan.pointwise and is_linear(x, g.input) and is_linear(y, g.output):
             flatten(g)
+        # Asked of the flattened image: columns of one pixel each may be far apart.
+        if x.axis[2] != self.size and g.input[2] > 1:
+            plan.in_place = False
         if g.output[2] < plan.lanes:
             plan.in_place = False
 

@@ -5,8 +5,6 @@
 # chunks are added up apart, as rounding errors grow with the length of a sum. In a depthwise
 # problem every lane is a channel of both operands, and every pixel a chunk's line of its own.
 
-import numpy as np
-
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.string cimport memset

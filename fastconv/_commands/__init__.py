@@ -7,6 +7,8 @@ A subcommand is a module with this face:
 ``examples``                command lines to show in its help
 ``add_arguments(parser)``   declare its options
 ``run(arguments)``          do it; returns the exit status
+
+What several of them take is in `_options`.
 """
 
 from .. import ceiling

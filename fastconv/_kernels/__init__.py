@@ -4,12 +4,16 @@
 table.h        what a kernel table holds: function pointers and block sizes
 tile.h         template: a register tile of a convolution, the heart of everything
 depthwise.h    template: a tile where every lane is a channel of its own
-transpose.h    template: transposition, and weights into the order tiles read
+plane.h        template: tiles of one channel plane and one filter
+transpose.h    template: transposition, copies, and weights into the order tiles read
+square.h       template: transposition by squares in registers, of several sizes
 split.h        float32 into bfloat16 parts, in the order that a tile unit reads
 split_tile.h   template: a register tile of split products, of any tile unit
-unit.h         instantiates the templates for every dtype; included once per level
+unit_dtype.h   all templates but those of split products, for one dtype
+unit.h         instantiates them for every dtype; included once per level
 unit_*.c       one unit per instruction-set level, compiled with flags of its own
-table.pyx      detection, the active table, its door for Cython
+detect.h       which levels this machine can run
+table.pyx      all tables, the active one, its door for Cython
 isa.py         the levels as Python sees them
 =============  ====================================================================
 

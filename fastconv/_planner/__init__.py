@@ -6,5 +6,6 @@ measure      operands of a problem, and rooms raced against each other on them
 wisdom       what was measured: in memory, and in a file that outlives the process
 explanation  a choice with all that speaks for and against it, as a table
 machine      the speed of this machine and the prices that estimates are made with
+costs.json   these prices as data, per processor level
 ===========  =====================================================================
 """

@@ -1,4 +1,7 @@
-"""The rivals, one file each, all with the face of `face.Rival`; `ALL` is the only list."""
+"""The rivals, one file each, all with the face of `face.Rival`; `ALL` is the only list.
+
+`onnx_model` makes the model that two of them run.
+"""
 
 from . import (
     ours,
