@@ -168,7 +168,7 @@ class Plan:
     algorithm : str or None
         The algorithm chosen; None where there is nothing to compute.
     workspace : int
-        Bytes of scratch memory that a call takes at most.
+        Bytes of scratch memory that a call takes at most, if its input is contiguous.
     threads : int
         How many threads work on a call.
     input_shape, output_shape : tuple of int

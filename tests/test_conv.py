@@ -13,7 +13,7 @@ CONV = {1: fastconv.conv1d, 2: fastconv.conv2d, 3: fastconv.conv3d}
 RNG = np.random.default_rng(7)
 # Rooms for any problem on any machine; the depthwise one has tests of its own below, that of split
 # operands in test_split_bfloat16.
-CHOOSY = ("direct_depthwise", "split_bfloat16")
+CHOOSY = ("direct_depthwise", "direct_planes", "split_bfloat16")
 ROOMS = [r.name for r in registry.rooms_for("conv") if r.name not in CHOOSY]
 LAYOUTS = ("channels_first", "channels_last")
 
@@ -389,4 +389,22 @@ def test_long_sums_are_as_accurate_as_a_matrix_product(algorithm):
         w = rng.standard_normal((20, channels, kernel, kernel)).astype(np.float32)
         true = fastconv.conv2d(x.astype(float), w.astype(float), algorithm="reference")
         errors = [np.linalg.norm(fastconv.conv2d(x, w, algorithm=a) - true) for a in (algorithm, "im2col")]
+        assert errors[0] <= 2 * errors[1]
+
+
+def test_long_sums_of_single_planes_are_as_accurate_as_a_matrix_product():
+    rng = np.random.default_rng(6)
+    for shape, kernel, algorithm in (
+        ((1, 1, 60, 150), (41, 33), "direct_planes"),
+        ((1, 1, 1, 6000), (1, 4096), "direct_planes"),
+        ((1, 16, 1, 5000), (1, 4096), "direct_depthwise"),
+    ):
+        x = rng.standard_normal(shape).astype(np.float32)
+        w = rng.standard_normal((shape[1], 1, *kernel)).astype(np.float32)
+        options = {"groups": shape[1]}
+        true = fastconv.conv2d(x.astype(float), w.astype(float), algorithm="im2col", **options)
+        errors = [
+            np.linalg.norm(fastconv.conv2d(x, w, algorithm=a, **options) - true)
+            for a in (algorithm, "im2col")
+        ]
         assert errors[0] <= 2 * errors[1]

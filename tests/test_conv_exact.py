@@ -17,7 +17,7 @@ CASES = [
 ]
 ROOMS = [room for room in registry.rooms_for("conv") if room.local]
 # A room for some problems only; the others refuse nothing here.
-CHOOSY = ("direct_depthwise",)
+CHOOSY = ("direct_depthwise", "direct_planes")
 
 
 @pytest.fixture(autouse=True)

@@ -141,3 +141,16 @@ def test_importing_leaves_denormals_alone():
         "print(np.float64(5e-324) / 1 != 0, np.float32(1e-45) * np.float32(1) != 0)"
     )
     assert python(code).stdout == "True True\n"
+
+
+@pytest.mark.parametrize("kernel, size", [(31, 121), (17, 107), (40, 190), (3, 60)])
+def test_bands_of_planes_give_the_same_bits_for_any_number_of_threads(kernel, size):
+    """Boxes, and so where a tile begins, follow the threads; where partial sums end must not."""
+    rng = np.random.default_rng(kernel)
+    x = rng.standard_normal((1, 1, size, size)).astype(np.float32)
+    w = rng.standard_normal((1, 1, kernel, kernel)).astype(np.float32)
+    results = []
+    for threads in (1, 2, 3, 5, 17):
+        with fastconv.config(threads=threads):
+            results.append(fastconv.conv2d(x, w, algorithm="direct_planes").tobytes())
+    assert len(set(results)) == 1

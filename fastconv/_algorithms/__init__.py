@@ -27,7 +27,7 @@ Rooms know the kernels and the core, never each other. The face, in this order i
 ``local``                 whether a NaN or Inf reaches only the outputs whose window holds it
 ``supports(problem)``     None, or the reason why it cannot
 ``estimate(problem, machine, prepacked)``   predicted seconds
-``workspace(problem, threads)``             bytes of scratch; running never takes more
+``workspace(problem, threads)``             bytes of scratch; for contiguous arrays, running never takes more
 ``compile(problem)``                         its state: whatever prepare and run need, made once
 ``prepare(state, weight, threads)``          reusable packed weights (None where there are none)
 ``run(state, packed, inputs, outputs, threads)``   for rooms that are not local: whether the result

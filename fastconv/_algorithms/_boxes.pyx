@@ -60,6 +60,11 @@ cdef bint _cut(const Geometry* g, Py_ssize_t* size, bint whole_rows, Py_ssize_t 
     return True
 
 
+cdef bint _worth(const Geometry* g, const Py_ssize_t* cut, const Py_ssize_t* size) noexcept nogil:
+    """Whether two halves do not both need most of the whole, as with large dilations."""
+    return _volume(g, cut) <= 0.75 * _volume(g, size)
+
+
 cdef Py_ssize_t _count(const Geometry* g, const Py_ssize_t* size) noexcept nogil:
     cdef Py_ssize_t count = 1
     cdef int i
@@ -89,8 +94,10 @@ cdef Boxes share_out(const Geometry* g, bint whole_rows, Py_ssize_t tile, Py_ssi
     for i in range(3):
         b.size[i] = g.output[i]
     while _volume(g, b.size) * pixel_bytes > BOX_BYTES:
-        if not _cut(g, b.size, whole_rows, tile):
+        cut = [b.size[0], b.size[1], b.size[2]]
+        if not _cut(g, cut, whole_rows, tile) or not _worth(g, cut, b.size):
             break
+        b.size = cut
     count = _count(g, b.size)
     while threads > 1:
         tasks = planes * count * b.shares
@@ -98,7 +105,7 @@ cdef Boxes share_out(const Geometry* g, bint whole_rows, Py_ssize_t tile, Py_ssi
                 tasks >= threads * MOST_PER_THREAD or _balanced(tasks, threads)):
             break
         cut = [b.size[0], b.size[1], b.size[2]]
-        more = _cut(g, cut, whole_rows, tile)
+        more = _cut(g, cut, whole_rows, tile) and (tasks < threads or _worth(g, cut, b.size))
         if b.shares < blocks and (
                 not more or b.shares * count * _volume(g, b.size) * pixel_bytes
                 < <double> count * weight_bytes):

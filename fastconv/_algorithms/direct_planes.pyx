@@ -104,7 +104,7 @@ def prepare(Planewise state, weight, threads):
     return np.ascontiguousarray(weight, state.dtype)
 
 
-def run(Planewise state, cnp.ndarray weights, inputs, outputs, threads):
+def run(Planewise state, cnp.ndarray packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
@@ -114,7 +114,7 @@ def run(Planewise state, cnp.ndarray weights, inputs, outputs, threads):
     cdef Operands o
     o.x = state.input_view(x)
     o.y = view_of(y, state.last)
-    o.weights = <const char*> cnp.PyArray_DATA(weights)
+    o.weights = <const char*> cnp.PyArray_DATA(packed)
     o.bias = state.bias(bias)
     if o.x.axis[2] != state.size and plan.g.input[2] > 1:
         plan.in_place = False

@@ -4,14 +4,24 @@
 static inline __attribute__((always_inline)) void JOIN(depthwise)(const fc_tile *t, const int rows,
                                                                   const ptrdiff_t row)
 {
-    vector sum[FC_MAX_ROWS];
-    VECTORS for (int r = 0; r < rows; r++)
-        sum[r] = (vector){0};
-    for (ptrdiff_t k = 0; k < t->taps; k++) {
-        const char *pixels = t->scalars + t->scalar_taps[k];
-        const vector weight = *(const vector *)(t->vectors + t->vector_taps[k]);
+    vector sum[FC_MAX_ROWS], total[FC_MAX_ROWS];
+    ptrdiff_t k = 0;
+    for (int drained = 0;; drained = 1) {
         VECTORS for (int r = 0; r < rows; r++)
-            sum[r] += weight * *(const vector *)(pixels + r * row);
+            sum[r] = (vector){0};
+        for (const ptrdiff_t stop = t->taps - k < CHAIN ? t->taps : k + CHAIN; k < stop; k++) {
+            const char *pixels = t->scalars + t->scalar_taps[k];
+            const vector weight = *(const vector *)(t->vectors + t->vector_taps[k]);
+            VECTORS for (int r = 0; r < rows; r++)
+                sum[r] += weight * *(const vector *)(pixels + r * row);
+        }
+        if (__builtin_expect(drained, 0))
+            VECTORS for (int r = 0; r < rows; r++)
+                sum[r] += total[r];
+        if (__builtin_expect(k == t->taps, 1))
+            break;
+        VECTORS for (int r = 0; r < rows; r++)
+            total[r] = sum[r];
     }
     if (t->lane_bias) {
         const vector bias = *(const vector *)t->lane_bias;

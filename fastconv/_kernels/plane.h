@@ -57,47 +57,49 @@ static inline __attribute__((always_inline)) void JOIN(plane)(const fc_tile *t, 
 }
 
 /* Kernel rows on neighbouring input rows: what is loaded serves all `rows` outputs that see it.
-   `run` is the kernel's height, no less than `rows`; `taps` its width, at `vector_taps` in a row. */
+   `run` is the kernel's height, no less than `rows`; `taps` its width, at `vector_taps` in a row.
+   With `drains`, every sum is one of partial sums over `chain` kernel rows. */
 static inline __attribute__((always_inline)) void JOIN(band)(const fc_tile *t, const int rows,
-                                                             const int width)
+                                                             const int width, const int drains,
+                                                             const ptrdiff_t chain)
 {
     vector sum[FC_MAX_ROWS][4], total[FC_MAX_ROWS][4];
+    ptrdiff_t next[FC_MAX_ROWS]; /* kernel row before which a sum is drained */
     const ptrdiff_t taps = t->taps, below = t->run - 1, step = t->vector_step;
-    const ptrdiff_t chain = taps < CHAIN ? CHAIN / taps : 1; /* kernel rows */
-    VECTORS for (int r = 0; r < rows; r++)
+    VECTORS for (int r = 0; r < rows; r++) {
+        next[r] = chain;
         VECTORS for (int v = 0; v < width; v++)
-            sum[r][v] = (vector){0};
+            total[r][v] = sum[r][v] = (vector){0};
+    }
 #define INPUT_ROW(i, first, last) \
-    for (ptrdiff_t k = 0; k < taps; k++) { \
-        const vector *lanes = (const vector *)(t->vectors + (i) * step + t->vector_taps[k]); \
-        const T *weights = (const T *)t->scalars + (i) * taps + k; \
-        VECTORS for (int r = first; r < last; r++) { \
-            const T weight = weights[-r * taps]; \
-            VECTORS for (int v = 0; v < width; v++) \
-                sum[r][v] += weight * lanes[v]; \
+    { \
+        if (drains) \
+            VECTORS for (int r = first; r < last; r++) \
+                if (__builtin_expect((i) - r == next[r], 0)) { \
+                    next[r] += chain; \
+                    VECTORS for (int v = 0; v < width; v++) { \
+                        total[r][v] += sum[r][v]; \
+                        sum[r][v] = (vector){0}; \
+                    } \
+                } \
+        for (ptrdiff_t k = 0; k < taps; k++) { \
+            const vector *lanes = (const vector *)(t->vectors + (i) * step + t->vector_taps[k]); \
+            const T *weights = (const T *)t->scalars + (i) * taps + k; \
+            VECTORS for (int r = first; r < last; r++) { \
+                const T weight = weights[-r * taps]; \
+                VECTORS for (int v = 0; v < width; v++) \
+                    sum[r][v] += weight * lanes[v]; \
+            } \
         } \
     }
     VECTORS for (int i = 0; i < rows - 1; i++)
         INPUT_ROW(i, 0, i + 1)
-    int drained = 0;
-    for (ptrdiff_t i = rows - 1;;) {
-        for (const ptrdiff_t stop = below - i < chain ? below + 1 : i + chain; i < stop; i++)
-            INPUT_ROW(i, 0, rows)
-        if (__builtin_expect(i > below, 1))
-            break;
-        VECTORS for (int r = 0; r < rows; r++)
-            VECTORS for (int v = 0; v < width; v++) {
-                if (drained)
-                    sum[r][v] += total[r][v];
-                total[r][v] = sum[r][v];
-                sum[r][v] = (vector){0};
-            }
-        drained = 1;
-    }
+    for (ptrdiff_t i = rows - 1; i <= below; i++)
+        INPUT_ROW(i, 0, rows)
     VECTORS for (int i = 1; i < rows; i++)
         INPUT_ROW(below + i, i, rows)
 #undef INPUT_ROW
-    if (__builtin_expect(drained, 0))
+    if (drains)
         VECTORS for (int r = 0; r < rows; r++)
             VECTORS for (int v = 0; v < width; v++)
                 sum[r][v] += total[r][v];
@@ -110,7 +112,14 @@ EACH_ROWS(PLANE)
 #undef PLANE
 #define BAND_VECTORS (REGISTERS >= 32 ? 4 : 2)
 #define BAND(rows) \
-    static void JOIN(band_##rows)(const fc_tile *t) { JOIN(band)(t, rows, BAND_VECTORS); }
+    static void JOIN(band_##rows)(const fc_tile *t) \
+    { \
+        const ptrdiff_t chain = t->taps < CHAIN ? CHAIN / t->taps : 1; \
+        if (t->run <= chain) \
+            JOIN(band)(t, rows, BAND_VECTORS, 0, chain); \
+        else \
+            JOIN(band)(t, rows, BAND_VECTORS, 1, chain); \
+    }
 BAND(1) BAND(2) BAND(3) BAND(4)
 #undef BAND
 
