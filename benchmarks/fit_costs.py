@@ -118,6 +118,8 @@ def fit(name, rows):
         f"{np.quantile(errors, 0.9):.2f} (90 %)",
         file=sys.stderr,
     )
+    # What is badly predicted must win clearly to be chosen.
+    prices *= np.median(errors)
     return {what: float(f"{price:.4g}") for what, price in zip(features, prices)}
 
 

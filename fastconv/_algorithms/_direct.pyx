@@ -20,6 +20,9 @@ cnp.import_array()
 SPARSE_ELEMENTS = 1 << 24
 SPARSE_FACTOR = 16
 
+# So many weights are packed from cache to cache; more come from memory, and go there.
+NEAR_WEIGHTS = 1 << 18
+
 cdef enum:
     # Weights worth packing in parallel, in bytes.
     PARALLEL_PACKING = 256 << 10

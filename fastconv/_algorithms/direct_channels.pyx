@@ -11,7 +11,7 @@ cimport numpy as cnp
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
-from fastconv._algorithms._direct import product_flops, supports as _supports, too_sparse
+from fastconv._algorithms._direct import NEAR_WEIGHTS, product_flops, supports as _supports, too_sparse
 from fastconv._algorithms._boxes cimport Box, Boxes, box_at, share_out
 from fastconv._algorithms._direct cimport Direct, flatten, step_cycles, tile_count, visits_all
 from fastconv._algorithms._packing cimport (
@@ -81,6 +81,7 @@ def estimate(problem, machine, prepacked):
         rows += plan.boxes.units * plan.packed.rows
     if problem.layout == "channels_first":
         moved += problem.batch * problem.out_channels * prod(problem.output)
+    weights = 0 if prepacked else problem.out_channels * state.channels * state.taps
     return machine.seconds(
         name,
         flops=product_flops(problem, plan.cost),
@@ -88,7 +89,8 @@ def estimate(problem, machine, prepacked):
         * tile_count(line, state.k.rows[plan.width]) * plan.taps,
         moved=moved,
         rows=rows,
-        weights=0 if prepacked else problem.out_channels * state.channels * state.taps,
+        weights=weights,
+        far_weights=max(weights - NEAR_WEIGHTS, 0),
     )
 
 

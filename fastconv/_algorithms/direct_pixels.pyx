@@ -10,7 +10,7 @@ import numpy as np
 cimport numpy as cnp
 from cython.parallel cimport prange, threadid
 
-from fastconv._algorithms._direct import product_flops, supports as _supports, too_sparse
+from fastconv._algorithms._direct import NEAR_WEIGHTS, product_flops, supports as _supports, too_sparse
 from fastconv._algorithms._boxes cimport Box, Boxes, box_at, share_out
 from fastconv._algorithms._direct cimport Direct, flatten, step_cycles, tile_count, visits_all
 from fastconv._algorithms._packing cimport (
@@ -86,6 +86,7 @@ def estimate(problem, machine, prepacked):
     elif plan.linear:
         moved += outputs
         rows += outputs // problem.output[problem.ndim - 1]
+    weights = 0 if prepacked else problem.out_channels * state.channels * state.taps
     return machine.seconds(
         name,
         flops=product_flops(problem, plan.cost),
@@ -93,7 +94,8 @@ def estimate(problem, machine, prepacked):
         moved=moved,
         scattered=scattered,
         rows=rows,
-        weights=0 if prepacked else problem.out_channels * state.channels * state.taps,
+        weights=weights,
+        far_weights=max(weights - NEAR_WEIGHTS, 0),
     )
 
 
