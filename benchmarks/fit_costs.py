@@ -124,14 +124,15 @@ def fit(name, rows):
 
 
 def store(prices):
-    """Write the prices of the active level, keeping what was fitted elsewhere."""
+    """Write the prices of the active level on this kind of processor, keeping all others."""
     data = json.loads(DATA.read_text())
-    data["machine"] = processor()
-    data["date"] = datetime.date.today().isoformat()
+    level = isa.variant(isa.active())
     data["version"] = fastconv.__version__
-    rooms = dict(next(iter(data["levels"].values())))
-    rooms.update(data["levels"].get(isa.active(), {}))
-    data["levels"][isa.active()] = rooms | prices
+    data["fitted"][level] = {
+        "machine": processor(),
+        "date": datetime.date.today().isoformat(),
+    }
+    data["levels"][level] = machine.prices_at(isa.active()) | prices
     DATA.write_text(json.dumps(data, indent=1) + "\n")
 
 

@@ -131,47 +131,52 @@ cdef class Direct:
         """Elements of one vector."""
         return self.k.lanes
 
+    cdef object see_weights(self, object weight, Weights* w):
+        """Describe a weight for packing; the array that must live as long, a copy where needed."""
+        cdef bint fits = cnp.PyArray_TYPE(weight) == self.type_number
+        w.exchanged = fits and _filters_lie_closer(weight)
+        if not w.exchanged and not (fits and cnp.PyArray_ISCARRAY_RO(weight)):
+            weight = np.ascontiguousarray(weight, self.dtype)
+        _see_weights(w, weight)
+        return weight
+
     cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads):
         """Weights as [group][block][tap][channel][`width` filters]; the last block has zeros."""
         cdef Py_ssize_t total = self.g.groups * blocks, i
-        cdef Py_ssize_t length = total * width * self.channels * self.taps * self.size
+        cdef Py_ssize_t block_bytes = width * self.channels * self.taps * self.size
         cdef Weights w
-        w.exchanged = _filters_lie_closer(weight) and cnp.PyArray_TYPE(weight) == self.type_number
-        if not w.exchanged and not (cnp.PyArray_ISCARRAY_RO(weight)
-                                    and cnp.PyArray_TYPE(weight) == self.type_number):
-            weight = np.ascontiguousarray(weight, self.dtype)
-        cdef Scratch packed = acquire(length)
-        _see_weights(&w, weight)
-        cdef int workers = usable(threads if length > PARALLEL_PACKING else 1)
+        weight = self.see_weights(weight, &w)
+        cdef Scratch packed = acquire(total * block_bytes)
+        cdef int workers = usable(threads if total * block_bytes > PARALLEL_PACKING else 1)
         if workers == 1:
             for i in range(total):
-                self.pack_block(&w, packed.data, i, width, blocks)
+                self.pack_block(&w, packed.data + i * block_bytes, i, width, blocks, 0, self.channels)
         else:
             for i in prange(total, num_threads=workers, schedule="static", nogil=True):
-                self.pack_block(&w, packed.data, i, width, blocks)
+                self.pack_block(&w, packed.data + i * block_bytes, i, width, blocks, 0, self.channels)
         return packed
 
     cdef void pack_block(self, const Weights* w, char* target, Py_ssize_t i, Py_ssize_t width,
-                         Py_ssize_t blocks) noexcept nogil:
+                         Py_ssize_t blocks, Py_ssize_t channel, Py_ssize_t channels) noexcept nogil:
+        """Channels [channel, channel + channels) of block `i`, as [tap][channel][filter]."""
         cdef Py_ssize_t filter_bytes = self.channels * self.taps * self.size
         cdef Py_ssize_t first = i % blocks * width, count = min(width, self.filters - first)
-        cdef const char* source = w.data + (i // blocks * self.filters + first) * w.filter
-        target += i * width * filter_bytes
+        cdef const char* source = w.data + (i // blocks * self.filters + first) * w.filter + channel * w.channel
         if w.exchanged:
-            self.pack_exchanged(w, source, target, count, width)
+            self.pack_exchanged(w, source, target, count, width, channels)
         else:
-            self.k.pack(source, filter_bytes, target, count, width, self.channels, self.taps)
+            self.k.pack(source, filter_bytes, target, count, width, channels, self.taps)
 
-    cdef void pack_exchanged(self, const Weights* w, const char* source, char* target,
-                             Py_ssize_t count, Py_ssize_t width) noexcept nogil:
+    cdef void pack_exchanged(self, const Weights* w, const char* source, char* target, Py_ssize_t count,
+                             Py_ssize_t width, Py_ssize_t channels) noexcept nogil:
         """`pack_block` where neighbours in memory are filters: channel by channel."""
-        cdef Py_ssize_t size = self.size, row = width * size, plane = self.channels * row
+        cdef Py_ssize_t size = self.size, row = width * size, plane = channels * row
         cdef Py_ssize_t channel, tap, last = self.taps - 1
         cdef bint reversed = (self.taps > 1 and w.tap[2] == -size
                               and (self.g.kernel[1] == 1 or w.tap[1] == -size * self.g.kernel[2])
                               and (self.g.kernel[0] == 1 or w.tap[0]
                                    == -size * self.g.kernel[2] * self.g.kernel[1]))
-        for channel in range(self.channels):
+        for channel in range(channels):
             if count < width:
                 for tap in range(self.taps):
                     memset(target + tap * plane + count * size, 0, (width - count) * size)

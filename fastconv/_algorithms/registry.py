@@ -13,6 +13,7 @@ from . import (
     reference_pooling,
     reference_weight,
     split_bfloat16,
+    winograd,
 )
 
 ROOMS = (
@@ -20,6 +21,7 @@ ROOMS = (
     direct_depthwise,
     direct_pixels,
     direct_planes,
+    winograd,
     split_bfloat16,
     im2col,
     fft,

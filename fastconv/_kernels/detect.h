@@ -57,11 +57,26 @@ static int fc_detect(int want_tiles)
         return FC_AVX512;
     return FC_AMX;
 }
+
+/* Whether 512-bit operations pass 256-bit units twice: Zen 4, AMD's family 0x19 (of which Zen 3 has
+   no such operations). */
+static int fc_passes_twice(void)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid(0, &a, &b, &c, &d) || b != 0x68747541) /* "Auth", of AuthenticAMD */
+        return 0;
+    return __get_cpuid(1, &a, &b, &c, &d) && (a >> 8 & 0xf) + (a >> 20 & 0xff) == 0x19;
+}
 #else
 static int fc_detect(int want_tiles)
 {
     (void)want_tiles;
     return FC_BASELINE;
+}
+
+static int fc_passes_twice(void)
+{
+    return 0;
 }
 #endif
 

@@ -11,6 +11,7 @@ from .table import (
     has_tile_unit,
     lanes,
     measure_peak,
+    passes_twice,
     tile_rows,
 )
 
@@ -23,18 +24,26 @@ __all__ = [
     "lanes",
     "measure_peak",
     "nominal_flops",
+    "passes_twice",
     "tile_rows",
     "use",
+    "variant",
 ]
 
 # A common clock; estimates need ratios between rooms, not the truth about one machine.
 _NOMINAL_HERTZ = 3e9
-_FLOPS_PER_LANE = {"baseline": 2, "avx2": 4, "avx512": 4, "amx": 4, "amx-emulated": 4}
 
 
 def nominal_flops():
     """Float32 operations per second that one thread of the active level may hope for."""
-    return _NOMINAL_HERTZ * lanes(0) * _FLOPS_PER_LANE[active()]
+    level = active()
+    halved = level == "baseline" or (level != "avx2" and passes_twice())
+    return _NOMINAL_HERTZ * lanes(0) * (2 if halved else 4)
+
+
+def variant(level):
+    """The level's name, with a suffix on processors that need prices of their own for it."""
+    return f"{level}-twice" if level == "avx512" and passes_twice() else level
 
 
 @contextmanager

@@ -41,6 +41,21 @@ typedef void (*fc_copy_kernel)(const char *from, ptrdiff_t from_row, char *to, p
 typedef void (*fc_pack_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t filters,
                                ptrdiff_t width, ptrdiff_t channels, ptrdiff_t taps);
 
+/* Winograd's F(m x m, 3x3), n = m + 2: tiles of n x n inputs make tiles of m x m outputs by one
+   product at each of n x n points. Channels and filters are lanes; distances are in bytes. */
+enum { FC_WINOGRADS = 2 };
+typedef struct {
+    int outputs;                                        /* m */
+    /* The channels of n x n pixels to n x n points, `point` apart. */
+    void (*inputs)(const char *const *pixels, char *to, ptrdiff_t point, ptrdiff_t channels);
+    /* `bytes` of 3x3 taps, `tap` apart, to points. */
+    void (*weights)(const char *from, ptrdiff_t tap, char *to, ptrdiff_t point, ptrdiff_t bytes);
+    /* Points to the filters of m x m pixels, where NULL drops one; points and bias are readable for
+       whole vectors. Not zero if there was an Inf or NaN. */
+    int (*outputs_of)(const char *from, ptrdiff_t point, char *const *out, ptrdiff_t filters,
+                      const char *bias, int relu);
+} fc_winograd;
+
 typedef struct {
     int lanes;                                          /* elements of one vector */
     int rows[FC_WIDTHS];                                /* most rows of a tile, per width */
@@ -51,6 +66,7 @@ typedef struct {
     fc_tile_kernel plane[FC_MAX_ROWS + 1];              /* [rows], a vector wide, any tap offsets */
     int band_rows, band_lanes;
     fc_tile_kernel band[FC_MAX_ROWS + 1];               /* [rows], kernel rows on adjacent rows */
+    fc_winograd winograd[FC_WINOGRADS];                 /* F(2, 3) and F(4, 3) */
     fc_transpose_kernel transpose;
     fc_copy_kernel copy;
     fc_pack_kernel pack;

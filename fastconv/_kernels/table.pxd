@@ -8,6 +8,7 @@ cdef extern from "table.h":
         FC_DTYPES
         FC_WIDTHS
         FC_MAX_ROWS
+        FC_WINOGRADS
 
     ctypedef struct fc_tile:
         const char* scalars
@@ -32,6 +33,12 @@ cdef extern from "table.h":
                                     Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef double (*fc_peak_kernel)(long) noexcept nogil
 
+    ctypedef struct fc_winograd:
+        int outputs
+        void (*inputs)(const char**, char*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*weights)(const char*, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        int (*outputs_of)(const char*, Py_ssize_t, char**, Py_ssize_t, const char*, int) noexcept nogil
+
     ctypedef struct fc_kernels:
         int lanes
         int rows[FC_WIDTHS]
@@ -43,6 +50,7 @@ cdef extern from "table.h":
         int band_rows
         int band_lanes
         fc_tile_kernel band[FC_MAX_ROWS + 1]
+        fc_winograd winograd[FC_WINOGRADS]
         fc_transpose_kernel transpose
         fc_copy_kernel copy
         fc_pack_kernel pack

@@ -37,6 +37,7 @@ cdef extern from *:
     ctypedef void (*fc_fill)(fc_table*) noexcept
     fc_fill fc_fills[FC_LEVELS]
     int fc_detect(int want_tiles)
+    int fc_passes_twice()
 
 cdef int _built(int level) noexcept:
     """The highest level up to `level` whose kernels were compiled in."""
@@ -94,6 +95,11 @@ def activate(name):
             f"FASTCONV_ISA: this machine, or this build, has no {name!r}; it has {', '.join(available())}"
         )
     _active = LEVELS.index(name)
+
+
+def passes_twice():
+    """Whether this processor does 512-bit operations in two halves, at half the rate."""
+    return bool(fc_passes_twice())
 
 
 def has_tile_unit():

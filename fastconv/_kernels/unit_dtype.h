@@ -12,6 +12,7 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #include "depthwise.h"
 #include "transpose.h"
 #include "plane.h"
+#include "winograd.h"
 
 /* Independent chains of multiply-adds, enough to hide their latency. */
 static double JOIN(peak)(long repeats)
@@ -38,6 +39,7 @@ static void JOIN(fill)(fc_kernels *k)
     JOIN(fill_tiles)(k);
     JOIN(fill_depthwise)(k);
     JOIN(fill_planes)(k);
+    JOIN(fill_winograd)(k);
     k->transpose = JOIN(transpose);
     k->copy = JOIN(copy);
     k->pack = JOIN(pack);

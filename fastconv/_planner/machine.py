@@ -43,5 +43,6 @@ def prices_at(level):
     levels = json.loads((Path(__file__).parent / "costs.json").read_text())["levels"]
     prices = {}
     for name in isa.LEVELS[: isa.LEVELS.index(level) + 1]:
-        prices.update(levels.get(name, {}))
+        for variant in dict.fromkeys((name, isa.variant(name))):
+            prices.update(levels.get(variant, {}))
     return prices

@@ -1,0 +1,529 @@
+# Winograd's convolution with 3x3 kernels: fewer products for more sums. Tiles of inputs, channels
+# last, are transformed to points; at every point one matrix product, of tiles x channels and
+# channels x filters, by the register tiles of the direct rooms; the points transformed back are
+# tiles of outputs. F(2, 3) takes 16 products for 36 and rounds like a direct sum; F(4, 3) takes 36
+# for 144, rounds five times worse, and serves lower precisions. Depth, and all else that is not the
+# 3x3 kernel, is summed up at the points. A tile mixes its inputs: a NaN would reach its neighbours.
+
+from math import prod
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport prange, threadid
+from libc.string cimport memset
+
+from fastconv._algorithms._direct import NEAR_WEIGHTS, supports as _supports
+from fastconv._algorithms._boxes cimport Box
+from fastconv._algorithms._direct cimport Direct, Weights, step_cycles, tile_count
+from fastconv._algorithms._packing cimport Pixels, pack_pixels, pixels_of, unpack_pixels
+from fastconv._algorithms._winograd_tiles cimport (
+    Unit, Units, cut, slices_of, tile_origins, tiles_along, unit_at,
+)
+from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.threads cimport usable
+from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile, fc_winograd
+
+cnp.import_array()
+
+name = "winograd"
+kinds = ("conv",)
+local = False
+adaptive = True
+
+cdef enum:
+    MOST_POINTS = 36
+    # Weights worth transforming in parallel, in bytes.
+    PARALLEL_WEIGHTS = 256 << 10
+    # Channels of a block of weights that are transformed at a time.
+    PIECE = 16
+
+# The share of a call that transforms at least take: fewer channels or filters are not worth it.
+LEAST_CHANNELS = 8
+
+
+# How one problem runs. What follows `copied` depends on the threads of a call.
+cdef struct Layout:
+    int variant                # which fc_winograd
+    Py_ssize_t outputs         # of a tile, along an axis
+    Py_ssize_t points          # of a tile
+    int width                  # log2 of vectors per pixel of a register tile
+    Py_ssize_t lanes, blocks   # filters per register tile, register tiles per group
+    double cost                # predicted, as multiply-adds of full vectors
+    bint in_place              # inputs are read where they are
+    Pixels copied              # or else from a copy of all images, channels last
+    Units units
+    # Bytes between neighbours, at the points of inputs (i) and of products (p).
+    Py_ssize_t i_tile, i_point, i_slice
+    Py_ssize_t p_tile, p_point, p_plane
+    Py_ssize_t inputs, products  # of a unit
+    Py_ssize_t slots           # units whose inputs are held at a time
+    Py_ssize_t gathered        # bytes of pixels on their way to channels-first outputs
+
+
+# Everything a task reads.
+cdef struct Operands:
+    View x
+    View y
+    const char* weights
+    const char* bias           # on whole register tiles, or NULL
+    const char* zeros          # a pixel outside the image
+    const Py_ssize_t* rows     # first outputs of the tiles
+    const Py_ssize_t* columns
+    const Py_ssize_t* scalar_taps   # of the depth
+    const Py_ssize_t* vector_taps
+    char* inputs
+    char* products
+    char* gathered
+
+
+def supports(problem):
+    reason = _supports(problem)
+    if reason is None and problem.precision == "exact":
+        reason = "its transforms round, and this sum must be exact"
+    if reason is None and (problem.ndim == 1 or problem.kernel[problem.ndim - 2:] != (3, 3)):
+        reason = "is for kernels of 3x3, or deep ones of such"
+    if reason is None and problem.stride[problem.ndim - 2:] != (1, 1):
+        reason = f"is for stride 1, not {problem.stride}"
+    channels, filters = (n // problem.groups for n in (problem.in_channels, problem.out_channels))
+    if reason is None and min(channels, filters) < LEAST_CHANNELS:
+        reason = f"does not repay its transforms with {channels} channels and {filters} filters"
+    return reason
+
+
+def estimate(problem, machine, prepacked):
+    cdef Winograd state = Winograd(problem)
+    cdef Layout plan = state.lay_out(machine.threads, not state.last)
+    tiles = problem.batch * problem.groups * state.g.output[0] * plan.units.all_rows * plan.units.all_columns
+    slices = slices_of(&state.g, plan.units.planes) / <double> plan.units.planes
+    moved = tiles * plan.points * (slices * state.channels + 2 * state.filters)
+    if not plan.in_place:
+        moved += problem.batch * problem.in_channels * prod(problem.input)
+    if not state.last:
+        moved += problem.batch * problem.out_channels * prod(problem.output)
+    weights = problem.out_channels * state.channels * state.g.kernel[0] * (9 + plan.points)
+    return machine.seconds(
+        name,
+        flops=problem.batch * problem.groups * plan.cost * 4 * state.k.lanes,
+        tiles=tiles,
+        moved=moved,
+        weights=0 if prepacked else weights,
+        far_weights=max(weights * plan.units.units // problem.groups - NEAR_WEIGHTS, 0),
+    )
+
+
+def workspace(problem, threads):
+    cdef Winograd state = Winograd(problem)
+    cdef Layout plan = state.lay_out(threads, not state.last)
+    return _scratch_bytes(&state.g, &plan, state.size, threads)
+
+
+def compile(problem):
+    return Winograd(problem)
+
+
+def prepare(Winograd state, weight, threads):
+    """Weights at the points, as [group][block][point][depth][channel][filter of the block]."""
+    return state.transform(weight, threads)
+
+
+def run(Winograd state, Scratch packed, inputs, outputs, threads):
+    """Whether the result stands: False where there is an Inf or NaN."""
+    x, bias = inputs
+    (y,) = outputs
+    if bias is not None:
+        bias = np.ascontiguousarray(bias, state.dtype)
+    cdef Operands o
+    cdef const char* biases = state.bias(bias)
+    cdef int workers = usable(threads)
+    o.x = state.input_view(x)
+    o.y = view_of(y, state.last)
+    o.weights = packed.data
+    cdef Layout plan = state.lay_out(workers, o.x.channel != state.size)
+    cdef Scratch scratch = acquire(_scratch_bytes(&state.g, &plan, state.size, workers))
+    cdef int odd
+    with nogil:
+        odd = state.execute(&plan, &o, biases, scratch.data, workers)
+    return odd == 0
+
+
+cdef Py_ssize_t _pages(Py_ssize_t size) noexcept nogil:
+    return (size + 4095) // 4096 * 4096
+
+
+cdef Py_ssize_t _apart(Py_ssize_t size) noexcept nogil:
+    """Bytes between rows: not so many that neighbours fall into one cache set."""
+    size = (size + 63) // 64 * 64
+    return size + 64 if size % 1024 == 0 else size
+
+
+cdef Py_ssize_t _offsets_bytes(const Geometry* g, const Layout* plan) noexcept nogil:
+    return _pages((plan.units.all_rows + plan.units.all_columns + 2 * g.kernel[0]) * sizeof(Py_ssize_t))
+
+
+cdef Py_ssize_t _tables_bytes(const Geometry* g, const Layout* plan, Py_ssize_t size) noexcept nogil:
+    """Scratch for tables of offsets, zeros and bias."""
+    return (_offsets_bytes(g, plan) + _pages(g.in_channels // g.groups * size)
+            + _pages(g.groups * plan.blocks * plan.lanes * size))
+
+
+cdef Py_ssize_t _scratch_bytes(const Geometry* g, const Layout* plan, Py_ssize_t size,
+                               int threads) noexcept nogil:
+    return (_tables_bytes(g, plan, size) + (0 if plan.in_place else g.batch * plan.copied.bytes)
+            + plan.slots * plan.inputs + threads * (plan.products + plan.gathered))
+
+
+cdef class Winograd(Direct):
+    """A problem with its layout of least predicted cost."""
+
+    cdef Layout plan
+    cdef Geometry whole        # an input image as outputs of a 1x1 kernel: what is copied
+
+    def __init__(self, problem):
+        super().__init__(problem)
+        cdef Layout plan
+        cdef double least = -1
+        cdef Py_ssize_t tiles
+        cdef int variant, width, variants
+        variants = 2 if self.size == 4 and problem.precision in ("high", "medium") else 1
+        for variant in range(variants):
+            plan.variant = variant
+            plan.outputs = self.k.winograd[variant].outputs
+            plan.points = (plan.outputs + 2) * (plan.outputs + 2)
+            tiles = tiles_along(&self.g, 1, plan.outputs) * tiles_along(&self.g, 2, plan.outputs)
+            for width in range(FC_WIDTHS - 1):
+                plan.width = width
+                plan.lanes = self.k.lanes << width
+                plan.blocks = tile_count(self.filters, plan.lanes)
+                plan.cost = self.cost(&plan, tiles)
+                if least < 0 or plan.cost < least:
+                    least = plan.cost
+                    self.plan = plan
+        self.whole = self.g
+        for width in range(3):
+            self.whole.output[width] = self.g.input[width]
+            self.whole.kernel[width] = self.whole.stride[width] = self.whole.dilation[width] = 1
+            self.whole.pad[width] = 0
+        self.plan.copied = pixels_of(&self.whole, self.g.input, self.g.in_channels, False, self.size)
+
+    cdef double cost(self, const Layout* plan, Py_ssize_t tiles) noexcept nogil:
+        """Cycles of the products of an image and group."""
+        cdef Py_ssize_t calls = tile_count(tiles, self.k.rows[plan.width])
+        cdef Py_ssize_t rows = tile_count(tiles, calls)
+        return (plan.points * calls * plan.blocks * self.g.output[0] * self.channels * self.g.kernel[0]
+                * step_cycles(rows, 1 << plan.width, self.channels))
+
+    cdef Layout lay_out(self, int threads, bint copy) noexcept nogil:
+        """The layout for this many threads, and inputs to be copied or not."""
+        cdef Layout plan = self.plan
+        cdef Units* u = &plan.units
+        cdef Py_ssize_t tiles, span
+        plan.in_place = not copy
+        u[0] = cut(&self.g, plan.outputs, plan.blocks, plan.lanes, self.k.rows[plan.width], self.size,
+                   threads)
+        tiles = u.rows * u.columns
+        plan.i_tile = _apart(self.channels * self.size)
+        plan.i_point = _apart(tiles * plan.i_tile)
+        plan.i_slice = plan.points * plan.i_point
+        plan.inputs = _pages(slices_of(&self.g, u.planes) * plan.i_slice)
+        plan.p_tile = _apart(u.share * plan.lanes * self.size)
+        plan.p_point = _apart(tiles * plan.p_tile)
+        plan.p_plane = plan.points * plan.p_point
+        plan.products = _pages(u.planes * plan.p_plane)
+        plan.slots = u.units if u.shares > 1 else threads
+        span = self.g.output[2] if self.g.dilation[2] > 1 else u.columns * plan.outputs
+        plan.gathered = _pages(plan.outputs * span * plan.lanes * self.size)
+        return plan
+
+    cdef Scratch transform(self, object weight, int threads):
+        """Packed weights, at the points."""
+        cdef const Layout* plan = &self.plan
+        cdef Py_ssize_t total = self.g.groups * plan.blocks, i
+        cdef Py_ssize_t block_bytes = plan.points * self.g.kernel[0] * self.channels * plan.lanes * self.size
+        cdef Py_ssize_t piece = _pages(PIECE * self.taps * plan.lanes * self.size)
+        cdef int workers = usable(threads if total * block_bytes > PARALLEL_WEIGHTS else 1)
+        cdef Weights w
+        weight = self.see_weights(weight, &w)
+        cdef Scratch packed = acquire(total * block_bytes)
+        cdef Scratch pieces = acquire(workers * piece)
+        if workers == 1:
+            for i in range(total):
+                self.transform_block(&w, packed.data + i * block_bytes, i, pieces.data)
+        else:
+            for i in prange(total, num_threads=workers, schedule="static", nogil=True):
+                self.transform_block(&w, packed.data + i * block_bytes, i,
+                                     pieces.data + threadid() * piece)
+        return packed
+
+    cdef void transform_block(self, const Weights* w, char* to, Py_ssize_t i, char* taps) noexcept nogil:
+        """The weights of one block, by pieces that stay in the nearest cache."""
+        cdef const Layout* plan = &self.plan
+        cdef Py_ssize_t pixel = plan.lanes * self.size, depth = self.g.kernel[0]
+        cdef Py_ssize_t channel, channels, d, piece
+        for piece in range(tile_count(self.channels, PIECE)):
+            channel = piece * PIECE
+            channels = min(PIECE, self.channels - channel)
+            self.pack_block(w, taps, i, plan.lanes, plan.blocks, channel, channels)
+            for d in range(depth):
+                self.k.winograd[plan.variant].weights(
+                    taps + 9 * d * channels * pixel, channels * pixel,
+                    to + (d * self.channels + channel) * pixel, depth * self.channels * pixel,
+                    channels * pixel)
+
+    cdef int execute(self, const Layout* plan, Operands* o, const char* bias, char* scratch,
+                     int threads) noexcept nogil:
+        """Not zero if there was an Inf or NaN."""
+        cdef const Geometry* g = &self.g
+        cdef const Units* u = &plan.units
+        cdef Py_ssize_t bias_bytes = plan.blocks * plan.lanes * self.size, i
+        cdef Py_ssize_t lines = g.batch * plan.copied.rows
+        cdef int odd = 0
+        cdef Py_ssize_t* offsets = <Py_ssize_t*> scratch
+        cdef char* zeros = scratch + _offsets_bytes(g, plan)
+        cdef char* padded_bias = zeros + _pages(self.channels * self.size)
+        cdef char* copy = padded_bias + _pages(g.groups * bias_bytes)
+        o.rows = offsets
+        tile_origins(g, 1, plan.outputs, offsets)
+        offsets += u.all_rows
+        o.columns = offsets
+        tile_origins(g, 2, plan.outputs, offsets)
+        offsets += u.all_columns
+        o.scalar_taps = offsets
+        o.vector_taps = offsets + g.kernel[0]
+        for i in range(g.kernel[0]):
+            offsets[i] = i * g.dilation[0] * plan.i_slice
+            offsets[g.kernel[0] + i] = i * self.channels * plan.lanes * self.size
+        memset(zeros, 0, self.channels * self.size)
+        o.zeros = zeros
+        o.bias = NULL
+        if bias != NULL:
+            o.bias = padded_bias
+            memset(padded_bias, 0, g.groups * bias_bytes)
+            for i in range(g.out_channels):
+                self.k.copy(bias + i * self.size, self.size, padded_bias + i // self.filters * bias_bytes
+                            + i % self.filters * self.size, self.size, 1, 1, 1)
+        o.inputs = copy
+        if not plan.in_place:
+            o.inputs += g.batch * plan.copied.bytes
+        o.products = o.inputs + plan.slots * plan.inputs
+        o.gathered = o.products + threads * plan.products
+        if threads == 1:  # a parallel region costs more than a small problem
+            if not plan.in_place:
+                for i in range(lines):
+                    self.copy_line(plan, o, copy, i)
+                _see_copy(plan, o, copy)
+            for i in range(u.units):
+                self.unit_inputs(plan, o, i, 0, -1)
+                odd |= self.task(plan, o, i, 0, 0)
+            return odd
+        if not plan.in_place:
+            for i in prange(lines, num_threads=threads, schedule="static"):
+                self.copy_line(plan, o, copy, i)
+            _see_copy(plan, o, copy)
+        if u.shares == 1:
+            for i in prange(u.units, num_threads=threads, schedule="dynamic"):
+                self.unit_inputs(plan, o, i, threadid(), -1)
+                odd |= self.task(plan, o, i, threadid(), threadid())
+            return odd
+        for i in prange(u.units * u.rows, num_threads=threads, schedule="static"):
+            self.unit_inputs(plan, o, i // u.rows, i // u.rows, i % u.rows)
+        for i in prange(u.units * u.shares, num_threads=threads, schedule="dynamic"):
+            odd |= self.task(plan, o, i, i // u.shares, threadid())
+        return odd
+
+    cdef void copy_line(self, const Layout* plan, const Operands* o, char* to, Py_ssize_t i) noexcept nogil:
+        """One piece of a row of an image, as pixels."""
+        cdef View x = o.x
+        cdef Box box
+        cdef Py_ssize_t row = i % plan.copied.rows
+        box.image = i // plan.copied.rows
+        box.group = 0
+        box.origin = [0, 0, 0]
+        box.output = [self.g.input[0], self.g.input[1], self.g.input[2]]
+        x.data += box.image * x.batch
+        pack_pixels(&self.whole, &plan.copied, &x, &box, to + box.image * plan.copied.bytes, row, row + 1,
+                    self.size, self.k)
+
+    cdef void unit_inputs(self, const Layout* plan, const Operands* o, Py_ssize_t index, Py_ssize_t slot,
+                          Py_ssize_t row) noexcept nogil:
+        """The inputs of a unit at the points: of all tiles, or of one row of them."""
+        cdef const Geometry* g = &self.g
+        cdef Unit t = unit_at(&plan.units, index)
+        cdef Py_ssize_t first = 0, last = t.size[1], slice, at, image, depth, r, plane
+        cdef const char* source
+        cdef char* to
+        if row >= 0:
+            first = row
+            last = min(row + 1, t.size[1])
+        for slice in range(slices_of(g, t.size[0])):
+            if g.kernel[0] == 1:
+                plane = t.origin[0] + slice
+                image = plane // g.output[0]
+                at = plane % g.output[0] * g.stride[0] - g.pad[0]
+            else:
+                image = t.run
+                at = t.origin[0] * g.stride[0] + slice - g.pad[0]
+            source = NULL
+            if 0 <= at < g.input[0]:
+                source = (o.x.data + image * o.x.batch + at * o.x.axis[0]
+                          + t.group * self.channels * self.size)
+            for r in range(first, last):
+                to = o.inputs + slot * plan.inputs + slice * plan.i_slice + r * t.size[2] * plan.i_tile
+                self.row_inputs(plan, o, source, o.rows[t.origin[1] + r], &o.columns[t.origin[2]],
+                                t.size[2], to)
+
+    cdef void row_inputs(self, const Layout* plan, const Operands* o, const char* source, Py_ssize_t row,
+                         const Py_ssize_t* columns, Py_ssize_t tiles, char* to) noexcept nogil:
+        """A row of tiles; without a source they are zeros."""
+        cdef const Geometry* g = &self.g
+        cdef Py_ssize_t side = plan.outputs + 2, i, j, tile, h, w
+        cdef const char* lines[8]
+        cdef const char* pixels[MOST_POINTS]
+        for i in range(side):
+            h = row + i * g.dilation[1] - g.pad[1]
+            lines[i] = NULL
+            if source != NULL and 0 <= h < g.input[1]:
+                lines[i] = source + h * o.x.axis[1]
+        for tile in range(tiles):
+            for j in range(side):
+                w = columns[tile] + j * g.dilation[2] - g.pad[2]
+                if 0 <= w < g.input[2]:
+                    for i in range(side):
+                        pixels[i * side + j] = o.zeros if lines[i] == NULL else lines[i] + w * o.x.axis[2]
+                else:
+                    for i in range(side):
+                        pixels[i * side + j] = o.zeros
+            self.k.winograd[plan.variant].inputs(pixels, to + tile * plan.i_tile, plan.i_point,
+                                                 self.channels)
+
+    cdef int task(self, const Layout* plan, const Operands* o, Py_ssize_t task, Py_ssize_t slot,
+                  int thread) noexcept nogil:
+        """One share of the filters of a unit."""
+        cdef const Units* u = &plan.units
+        cdef Unit t = unit_at(u, task // u.shares)
+        cdef Py_ssize_t first = task % u.shares * u.share, last = min(first + u.share, plan.blocks)
+        cdef char* products = o.products + thread * plan.products
+        self.multiply(plan, o, &t, first, last, o.inputs + slot * plan.inputs, products)
+        if o.y.channel == self.size:
+            return self.store(plan, o, &t, first, last, products)
+        return self.store_planes(plan, o, &t, first, last, products, o.gathered + thread * plan.gathered)
+
+    cdef void multiply(self, const Layout* plan, const Operands* o, const Unit* t, Py_ssize_t first,
+                       Py_ssize_t last, const char* inputs, char* products) noexcept nogil:
+        """Inputs by weights, at every point."""
+        cdef const Geometry* g = &self.g
+        cdef Py_ssize_t tiles = t.size[1] * t.size[2], step = plan.lanes * self.size
+        cdef Py_ssize_t rows = tile_count(tiles, tile_count(tiles, self.k.rows[plan.width]))
+        cdef Py_ssize_t calls = tile_count(tiles, rows), depth = g.kernel[0]
+        cdef Py_ssize_t block_bytes = depth * self.channels * step, apart
+        cdef Py_ssize_t point, block, plane, call, tile
+        cdef fc_tile k
+        k.scalar_row = plan.i_tile
+        k.scalar_step = self.size
+        k.vector_step = step
+        k.run = self.channels
+        k.taps = depth
+        k.scalar_taps = o.scalar_taps
+        k.vector_taps = o.vector_taps
+        k.out_row = plan.p_tile
+        k.lanes = plan.lanes
+        k.row_bias = NULL
+        k.lane_bias = NULL
+        k.relu = 0
+        apart = plan.i_slice * (1 if depth == 1 else g.stride[0])
+        for point in range(plan.points):
+            for block in range(first, last):
+                k.vectors = o.weights + ((t.group * plan.blocks + block) * plan.points + point) * block_bytes
+                for plane in range(t.size[0]):
+                    for call in range(calls):
+                        tile = call * rows
+                        k.scalars = inputs + plane * apart + point * plan.i_point + tile * plan.i_tile
+                        k.out = (products + plane * plan.p_plane + point * plan.p_point
+                                 + tile * plan.p_tile + (block - first) * step)
+                        self.k.tile[plan.width][min(rows, tiles - tile)](&k)
+
+    cdef int store(self, const Layout* plan, const Operands* o, const Unit* t, Py_ssize_t first,
+                   Py_ssize_t last, const char* products) noexcept nogil:
+        """Products to channels-last outputs."""
+        cdef const Geometry* g = &self.g
+        cdef Py_ssize_t m = plan.outputs, plane, r, c, i, j, h, w
+        cdef Py_ssize_t filter = first * plan.lanes, filters = min(last * plan.lanes, self.filters) - filter
+        cdef const char* bias = NULL
+        cdef char* target
+        cdef char* out[16]
+        cdef int odd = 0
+        if o.bias != NULL:
+            bias = o.bias + (t.group * plan.blocks * plan.lanes + filter) * self.size
+        for plane in range(t.size[0]):
+            target = _plane_of(g, &o.y, t, plane) + (t.group * self.filters + filter) * self.size
+            for r in range(t.size[1]):
+                for c in range(t.size[2]):
+                    for i in range(m):
+                        h = o.rows[t.origin[1] + r] + i * g.dilation[1]
+                        for j in range(m):
+                            w = o.columns[t.origin[2] + c] + j * g.dilation[2]
+                            out[i * m + j] = NULL
+                            if h < g.output[1] and w < g.output[2]:
+                                out[i * m + j] = target + h * o.y.axis[1] + w * o.y.axis[2]
+                    odd |= self.k.winograd[plan.variant].outputs_of(
+                        products + plane * plan.p_plane + (r * t.size[2] + c) * plan.p_tile,
+                        plan.p_point, out, filters, bias, self.relu)
+        return odd
+
+    cdef int store_planes(self, const Layout* plan, const Operands* o, const Unit* t, Py_ssize_t first,
+                          Py_ssize_t last, const char* products, char* gathered) noexcept nogil:
+        """Products to outputs whose channels are apart: rows of pixels, transposed."""
+        cdef const Geometry* g = &self.g
+        cdef Py_ssize_t m = plan.outputs, pixel = plan.lanes * self.size
+        cdef Py_ssize_t left = 0, span = g.output[2], block, plane, r, c, i, j, h, w, filter
+        cdef Py_ssize_t sizes[3]
+        cdef const char* bias = NULL
+        cdef char* target
+        cdef char* out[16]
+        cdef int odd = 0
+        if g.dilation[2] == 1:
+            left = o.columns[t.origin[2]]
+            span = min(t.size[2] * m, g.output[2] - left)
+        sizes = [1, 1, span]
+        for block in range(first, last):
+            filter = block * plan.lanes
+            if o.bias != NULL:
+                bias = o.bias + (t.group * plan.blocks * plan.lanes + filter) * self.size
+            for plane in range(t.size[0]):
+                target = _plane_of(g, &o.y, t, plane)
+                target += (t.group * self.filters + filter) * o.y.channel + left * o.y.axis[2]
+                for r in range(t.size[1]):
+                    for c in range(t.size[2]):
+                        for j in range(m):
+                            w = o.columns[t.origin[2] + c] + j * g.dilation[2]
+                            for i in range(m):
+                                out[i * m + j] = NULL
+                                if w < g.output[2]:
+                                    out[i * m + j] = gathered + (i * span + w - left) * pixel
+                        odd |= self.k.winograd[plan.variant].outputs_of(
+                            products + plane * plan.p_plane + (r * t.size[2] + c) * plan.p_tile
+                            + (block - first) * pixel,
+                            plan.p_point, out, plan.lanes, bias, self.relu)
+                    for i in range(m):
+                        h = o.rows[t.origin[1] + r] + i * g.dilation[1]
+                        if h < g.output[1]:
+                            unpack_pixels(&o.y, sizes, gathered + i * span * pixel, pixel, 0, span,
+                                          min(plan.lanes, self.filters - filter),
+                                          target + h * o.y.axis[1], self.size, self.k)
+        return odd
+
+
+cdef char* _plane_of(const Geometry* g, const View* y, const Unit* t, Py_ssize_t plane) noexcept nogil:
+    """Where a unit's plane lies in the outputs."""
+    plane += t.origin[0]
+    if g.kernel[0] > 1:
+        return y.data + t.run * y.batch + plane * y.axis[0]
+    return y.data + plane // g.output[0] * y.batch + plane % g.output[0] * y.axis[0]
+
+
+cdef void _see_copy(const Layout* plan, Operands* o, char* copy) noexcept nogil:
+    """Read the copy from now on."""
+    o.x.data = copy
+    o.x.batch = plan.copied.bytes
+    o.x.axis = [plan.copied.slice, plan.copied.row, plan.copied.pixel]
