@@ -6,6 +6,8 @@ held against the fastest: that of the model alone, or with ``--tune SECONDS`` wh
 tuning for so long.
 """
 
+from . import serial_blas  # noqa: F401, isort: skip
+
 import argparse
 import os
 import sys

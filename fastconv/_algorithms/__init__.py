@@ -35,7 +35,8 @@ Rooms know the kernels and the core, never each other. The face, in this order i
 ``run(state, packed, inputs, outputs, threads)``   for rooms that are not local: whether the result
                           stands, or None if that shows in its being finite
 
-A room that does less for a lower precision says ``adaptive = True`` as well.
+A room that does less for a lower precision says ``adaptive = True`` as well; one whose threads stay
+awake after a call, so that others cannot be timed beside it, ``spins = True``.
 
 Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``grad_weight`` takes
 (x, gradient of y) and (gradient of the weight,); ``max_pool`` takes (x,) and (y, codes or None);

@@ -69,12 +69,12 @@ def estimate(problem, machine, prepacked):
     cdef Py_ssize_t* n = plan.boxes.size
     tiles = n[0] * tile_count(n[1], plan.rows) * tile_count(n[2], plan.lanes)
     tiles *= plan.boxes.units * state.filters
-    # Fewer than eight sums wait for each other; a band pays its first and last rows in full, and
-    # loads that cross cache lines.
+    # Fewer than eight sums wait for each other. What a band loads serves all its rows.
     steps = state.taps * max(plan.rows, 8)
+    loads = state.taps * plan.rows
     if plan.banded:
-        steps = max(state.taps * plan.rows,
-                    state.taps // plan.g.kernel[1] * (plan.g.kernel[1] + plan.rows - 1) * 2)
+        steps = loads
+        loads = state.taps // plan.g.kernel[1] * (plan.g.kernel[1] + plan.rows - 1)
     vectors = tiles * (plan.lanes // state.k.lanes)
     moved = 0 if plan.in_place else plan.boxes.units * plan.planes.bytes // plan.size
     scattered = 0
@@ -86,8 +86,8 @@ def estimate(problem, machine, prepacked):
         tiles=tiles,
         moved=moved,
         scattered=scattered,
+        loads=vectors * loads,
         rows=0 if plan.in_place else plan.boxes.units * plan.planes.rows,
-        units=plan.boxes.units,
     )
 
 

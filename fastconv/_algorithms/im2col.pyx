@@ -17,6 +17,8 @@ from fastconv._core.geometry cimport Geometry, View, canonical, view_of
 name = "im2col"
 kinds = ("conv",)
 local = True
+# BLAS threads stay awake for up to a tenth of a second: calls of other rooms wait for their processors.
+spins = True
 
 cdef enum:
     WORKSPACE = 8 << 20       # bytes of columns and products aimed at
@@ -46,7 +48,7 @@ def estimate(problem, machine, prepacked):
         name,
         # Threads of BLAS gain little here, and cost much where ours still wait for work.
         flops=machine.threads * 2 * problem.macs * (1 + 48 / narrow),
-        tiles=products,
+        tiles=machine.threads * products,
         # By one thread, whatever the others do.
         moved=machine.threads * problem.batch * outputs
         * (problem.in_channels * problem.taps + 2 * problem.out_channels),
@@ -54,7 +56,8 @@ def estimate(problem, machine, prepacked):
         * (problem.in_channels * problem.taps + problem.out_channels),
         # Elements that come one by one, from a cache line each.
         scattered=machine.threads * problem.batch * outputs * problem.in_channels * problem.taps
-        if problem.layout == "channels_last" and problem.in_channels > 1 else 0,
+        if problem.stride[problem.ndim - 1] > 1
+        or (problem.layout == "channels_last" and problem.in_channels > 1) else 0,
         weights=0,
     )
 

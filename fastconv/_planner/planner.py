@@ -130,7 +130,7 @@ def tune(problem, settings, *, prepacked, seconds, report=None, again=True):
     another thread has done it meanwhile. Raises MemoryError if the operands are too large.
     """
     able = able_candidates(problem, settings, prepacked=prepacked)
-    rivals = _worth_trying(able)
+    rivals = _comparable(_worth_trying(able), machine_for(problem, settings.threads).threads)
     if len(rivals) < 2:
         return
     with _measuring:
@@ -252,6 +252,11 @@ def _favourite(able):
 def _worth_trying(able):
     limit = HOPELESS * min(c.seconds for c in able)
     return [c for c in able if c.seconds <= limit]
+
+
+def _comparable(rivals, threads):
+    """The candidates that can be timed in turns without slowing each other."""
+    return [c for c in rivals if threads == 1 or not getattr(c.room, "spins", False)]
 
 
 def _executable(problem, settings, room, reason):
