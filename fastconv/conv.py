@@ -174,4 +174,4 @@ def _conv(
             if len(_calls) >= _CACHE_SIZE:
                 _calls.clear()
             _calls[key] = call
-    return call(input, weight, bias, out)
+    return call.run(input, weight, bias, out)

@@ -162,4 +162,4 @@ def _conv_transpose(
             if len(_calls) >= _CACHE_SIZE:
                 _calls.clear()
             _calls[key] = call
-    return call(input, weight, bias, out)
+    return call.run(input, weight, bias, out)
