@@ -110,3 +110,32 @@ def test_out_over_an_operand_is_as_if_the_operand_were_copied(operand):
     assert fastconv.conv2d(**operands | {operand: shared}, out=out) is out
     np.testing.assert_allclose(out, expected, atol=1e-5)
     assert np.isfinite(out).all()
+
+
+class Wrapped:
+    """An array to those who convert it, with a shape and a dtype to those who ask."""
+
+    def __init__(self, array):
+        self.shape, self.dtype, self._array = array.shape, array.dtype, array
+
+    def __array__(self, dtype=None, copy=None):
+        return self._array
+
+
+@pytest.mark.parametrize("like", [Wrapped, np.ndarray.tolist])
+def test_what_is_like_an_array_may_be_given_again_and_again(like):
+    x, w, b = np.arange(5.0)[None], np.ones((1, 1, 2)), np.ones(1)
+    gradient = np.ones((1, 4))
+    for _ in range(3):
+        for function, *arrays in (
+            (fastconv.conv1d, x, w, b),
+            (fastconv.conv_transpose1d, x, w, b),
+            (fastconv.max_pool1d, x, (2,)),
+            (fastconv.grad.conv1d, x, w, gradient),
+        ):
+            expected = function(*arrays)
+            found = function(*(like(a) if isinstance(a, np.ndarray) else a for a in arrays))
+            for a, b_ in zip(expected, found):
+                assert np.array_equal(a, b_)
+        for mixed in ((like(x), w, b), (x, like(w), b), (x, w, like(b))):
+            assert np.array_equal(fastconv.conv1d(*mixed), fastconv.conv1d(x, w, b))
