@@ -9,6 +9,7 @@ suite          what the asv suites share
 bench_*.py     asv suites: convolution, gradients, pooling, images, signals, overhead, memory
 peers/         ``python -m benchmarks.peers``: every rival in a process of its own
 precision      ``python -m benchmarks.precision``: errors of every precision against float64
+overhead       ``python -m benchmarks.overhead``: what a call costs beside its arithmetic
 check_choices  ``python -m benchmarks.check_choices``: how well the cost model chooses
 fit_costs      ``python -m benchmarks.fit_costs``: its prices, fitted on this machine
 =============  ===================================================================

@@ -4,8 +4,8 @@ import numpy as np
 
 from . import _lowering
 from ._core import padding as padding_modes
-from ._core.arrays import Empty, native
-from ._core.outputs import prepare_out
+from ._core.arrays import Form, native
+from ._core.outputs import stand_in
 from ._planner import planner
 from ._stride_phases import fill
 
@@ -13,13 +13,13 @@ from ._stride_phases import fill
 class ConvCall:
     """The `problem` that checked arguments pose, and the way it is computed.
 
-    Calling it with arrays of the shapes and dtypes it was made for computes; no further check is
-    needed but that of `out`.
+    `run` takes arrays of the shapes and dtypes it was made for; no further check is needed but that
+    of `out`.
     """
 
     __slots__ = (
         "op", "problem", "settings", "dtype", "output_shape", "_executable", "_unbatched",
-        "_materialise", "_flip", "_lower", "_plain", "_empty",
+        "_materialise", "_flip", "_lower", "_plain", "_form",
     )  # fmt: skip
 
     def __init__(self, arguments, prepacked=False):
@@ -29,7 +29,7 @@ class ConvCall:
         ) = arguments  # fmt: skip
         shape = self._result_shape(self.problem)
         self.output_shape = shape[1:] if self._unbatched else shape
-        self._empty = Empty(self.output_shape, self.dtype)
+        self._form = Form(self.output_shape, self.dtype)
         # The reference room takes every dtype as it is.
         self._lower = None
         if row.family != "native" and self.settings.algorithm != "reference":
@@ -70,25 +70,27 @@ class ConvCall:
         return weight if self._flip is None else weight[self._flip]
 
     def pack(self, weight):
-        """Packed weights for `__call__`; None where the way through other dtypes packs its own."""
+        """Packed weights for `run`; None where the way through other dtypes packs its own."""
         if self._executable is None:
             return None
         return self._executable.prepare(self._rearranged(weight))
 
-    def __call__(self, input, weight, bias, out, packed=None):
+    def run(self, input, weight, bias, out, packed=None):
+        """The result: `out` if given, or a new array."""
         input = native(input)
         if out is None:
-            result = target = self._empty()
+            out = target = self._form.empty()
+        elif self._form.takes_result(out, input, weight, bias):
+            target = out
         else:
-            inputs = (input, weight) if bias is None else (input, weight, bias)
-            result, target = prepare_out(self.op, out, self.output_shape, self.dtype, inputs)
+            target = stand_in(self.op, out, self.output_shape, self.dtype)
         if self._plain:
             self._executable.run(weight, packed, (input, bias), (target,))
         else:
             self._general(input, weight, bias, target, packed)
-        if target is not result:
-            result[...] = target
-        return result
+        if target is not out:
+            out[...] = target
+        return out
 
     def _operands(self, input, weight, target):
         """What the room sees: batched, padded, the kernel the right way round."""

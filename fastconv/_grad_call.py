@@ -69,7 +69,7 @@ class GradCall:
     def _grad_input(self, shape, weight, grad_output):
         if self._complex:
             weight = weight.astype(self._arguments.dtype).conj()
-        gradient = self._input(grad_output, weight, None, None)
+        gradient = self._input.run(grad_output, weight, None, None)
         if self._arguments.materialise is None:
             return gradient
         pads, axes, mode = self._arguments.materialise

@@ -5,9 +5,9 @@ from math import prod
 import numpy as np
 
 from ._core import dtypes, sizes, winners
-from ._core.arrays import native
+from ._core.arrays import Form, native
 from ._core.arguments import LARGEST, as_int, as_ints, one_of, split_input
-from ._core.outputs import prepare_out
+from ._core.outputs import stand_in
 from ._core.problem import LAYOUTS, Problem
 from ._planner import planner
 
@@ -64,11 +64,13 @@ class ArgmaxCache:
 class PoolCall:
     """Arguments checked against each other, the `problem` they pose, and the way it is computed.
 
-    Calling it with an array of the shape and dtype it was made for computes; no further check is
-    needed but that of `out`.
+    `run` takes an array of the shape and dtype it was made for; no further check is needed but that
+    of `out`.
     """
 
-    __slots__ = ("op", "problem", "dtype", "output_shape", "_executable", "_family", "_unbatched")
+    __slots__ = (
+        "op", "problem", "dtype", "output_shape", "_executable", "_family", "_form", "_unbatched",
+    )  # fmt: skip
 
     def __init__(
         self, op, kind, ndim, x, kernel_size, stride, padding, dilation, ceil_mode,
@@ -103,11 +105,8 @@ class PoolCall:
         self._family = row.family
         self._unbatched = x.ndim == ndim + 1
         self.output_shape = shape[1:] if self._unbatched else shape
+        self._form = Form(self.output_shape, self.dtype)
         self._executable = planner.choose(self.problem, settings)
-
-    def __call__(self, x, out):
-        """The pooled output."""
-        return self._run(x, out, None)
 
     def with_winners(self, x, out):
         """The pooled output, and the `ArgmaxCache` that says where it comes from."""
@@ -119,15 +118,18 @@ class PoolCall:
             )
         size = np.uint8 if taps <= 2**8 else np.uint16 if taps <= 2**16 else np.uint32
         codes = np.empty(self.output_shape, size)
-        y = self._run(x, out, codes)
+        y = self.run(x, out, codes)
         return y, ArgmaxCache(self.problem, codes, self._executable.threads)
 
-    def _run(self, x, out, codes):
+    def run(self, x, out, codes=None):
+        """The pooled output: `out` if given, or a new array."""
         x = native(x)
         if out is None:
-            result = target = np.empty(self.output_shape, self.dtype)
+            out = target = self._form.empty()
+        elif self._form.takes_result(out, x):
+            target = out
         else:
-            result, target = prepare_out(self.op, out, self.output_shape, self.dtype, (x,))
+            target = stand_in(self.op, out, self.output_shape, self.dtype)
         y = target
         if self._unbatched:
             x, y = x[None], y[None]
@@ -145,9 +147,9 @@ class PoolCall:
             run(None, None, (x,), (y,))
         else:
             run(None, None, (x,), (y, codes))
-        if target is not result:
-            result[...] = target
-        return result
+        if target is not out:
+            out[...] = target
+        return out
 
 
 def _check_kind(op, kind, row, x):

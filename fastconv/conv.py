@@ -147,6 +147,11 @@ def _conv(
     ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode, flip,
     activation, precision, algorithm, out,
 ):  # fmt: skip
+    # The key, and what was found by it, are about arrays.
+    if not input.__class__ is weight.__class__ is np.ndarray:
+        input, weight = np.asarray(input), np.asarray(weight)
+    if bias is not None:
+        bias = np.asarray(bias)
     settings = current()
     try:
         key = (
@@ -161,11 +166,9 @@ def _conv(
             settings, active(),
         )  # fmt: skip
         call = _calls.get(key)
-    except (TypeError, AttributeError):  # an input that is no array
+    except TypeError:  # an option of no hash, which cannot be valid
         key = call = None
     if call is None:
-        input, weight = np.asarray(input), np.asarray(weight)
-        bias = None if bias is None else np.asarray(bias)
         call = ConvCall(parse_conv(
             f"conv{ndim}d", ndim, input, weight, bias, stride, padding, dilation, groups,
             data_format, padding_mode, flip, activation, precision, algorithm, settings,
@@ -174,4 +177,4 @@ def _conv(
             if len(_calls) >= _CACHE_SIZE:
                 _calls.clear()
             _calls[key] = call
-    return call(input, weight, bias, out)
+    return call.run(input, weight, bias, out)

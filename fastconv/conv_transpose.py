@@ -138,6 +138,11 @@ def _conv_transpose(
     ndim, input, weight, bias, stride, padding, output_padding, groups, dilation, data_format,
     activation, precision, algorithm, out,
 ):  # fmt: skip
+    # The key, and what was found by it, are about arrays.
+    if not input.__class__ is weight.__class__ is np.ndarray:
+        input, weight = np.asarray(input), np.asarray(weight)
+    if bias is not None:
+        bias = np.asarray(bias)
     settings = current()
     try:
         key = (
@@ -149,11 +154,9 @@ def _conv_transpose(
             data_format, activation, precision, algorithm, settings, active(),
         )  # fmt: skip
         call = _calls.get(key)
-    except (TypeError, AttributeError):  # an input that is no array
+    except TypeError:  # an option of no hash, which cannot be valid
         key = call = None
     if call is None:
-        input, weight = np.asarray(input), np.asarray(weight)
-        bias = None if bias is None else np.asarray(bias)
         call = TransposeCall(parse_transpose(
             f"conv_transpose{ndim}d", ndim, input, weight, bias, stride, padding, output_padding,
             groups, dilation, data_format, activation, precision, algorithm, settings,
@@ -162,4 +165,4 @@ def _conv_transpose(
             if len(_calls) >= _CACHE_SIZE:
                 _calls.clear()
             _calls[key] = call
-    return call(input, weight, bias, out)
+    return call.run(input, weight, bias, out)

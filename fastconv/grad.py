@@ -291,6 +291,8 @@ def _conv(
     name, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
     padding_mode, flip, precision, algorithm,
 ):  # fmt: skip
+    # The key, and what was found by it, are about arrays.
+    input, weight, grad_output = map(np.asarray, (input, weight, grad_output))
     settings = current()
     try:
         key = (
@@ -303,10 +305,9 @@ def _conv(
             active(),
         )  # fmt: skip
         call = _calls.get(key)
-    except (TypeError, AttributeError):  # an input that is no array
+    except TypeError:  # an option of no hash, which cannot be valid
         key = call = None
     if call is None:
-        input, weight, grad_output = map(np.asarray, (input, weight, grad_output))
         call = parse_grad(
             f"grad.{name}", ndim, input, weight, grad_output, stride, padding, dilation, groups,
             needs, data_format, padding_mode, flip, precision, algorithm, settings,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import _tuning, conv, conv_transpose, grad, pool
+from ._core.arrays import Form
 from ._core.problem import Problem
 from ._planner import explanation, planner
 from ._pose import parts, pose, pose_problem
@@ -183,6 +184,7 @@ class Plan:
         self.input_shape = posed.arguments["input"].shape
         self.output_shape = posed.call.output_shape
         self.dtype = posed.call.dtype
+        self._form = Form(self.input_shape, self.dtype)
         executable = posed.executable
         if executable is None and posed.problem.macs:
             # Chosen anew at each call, when the data are known.
@@ -201,10 +203,10 @@ class Plan:
             note=posed.note,
         )  # fmt: skip
 
-    def _check(self, input):
-        if not isinstance(input, np.ndarray):
-            input = np.asarray(input)
-        if input.shape != self.input_shape or input.dtype != self.dtype:
+    def _checked(self, input):
+        """`input` as an array of the form that was planned for; ValueError if it has another."""
+        input = np.asarray(input)
+        if not self._form.fits(input):
             raise ValueError(
                 f"plan: made for an input of shape {self.input_shape} and dtype {self.dtype}, "
                 f"got {input.shape} of {input.dtype}"
@@ -226,7 +228,9 @@ class ConvPlan(Plan):
 
     def __call__(self, input, out=None):
         """The convolution of `input`, in `out` if given."""
-        return self._call(self._check(input), self._weight, self._bias, out, self._packed)
+        if not self._form.fits(input):
+            input = self._checked(input)
+        return self._call.run(input, self._weight, self._bias, out, self._packed)
 
 
 class PoolPlan(Plan):
@@ -245,8 +249,9 @@ class PoolPlan(Plan):
 
     def __call__(self, input, out=None):
         """What the pooling function returns for `input`; the pooled array in `out` if given."""
-        input = self._check(input)
+        if not self._form.fits(input):
+            input = self._checked(input)
         if self._winners is None:
-            return self._call(input, out)
+            return self._call.run(input, out)
         y, cache = self._call.with_winners(input, out)
         return y, cache if self._winners == "cache" else cache.indices()

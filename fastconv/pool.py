@@ -304,7 +304,7 @@ def _max_pool(
     if return_indices or return_cache:
         y, cache = call.with_winners(x, out)
         return y, cache if return_cache else cache.indices()
-    return call(x, out)
+    return call.run(x, out)
 
 
 def _avg_pool(
@@ -316,7 +316,7 @@ def _avg_pool(
         f"avg_pool{ndim}d", "avg_pool", ndim, x, kernel_size, stride, padding, dilation, ceil_mode,
         count_include_pad, divisor_override, data_format,
     )  # fmt: skip
-    return call(x, out)
+    return call.run(x, out)
 
 
 def _global_pool(kind, input, data_format):
@@ -331,7 +331,7 @@ def _global_pool(kind, input, data_format):
     if 0 in spatial:
         raise ValueError(f"{op}: input of shape {x.shape} has no elements to pool over")
     call = _call(op, kind, x.ndim - 2, x, spatial, None, 0, 1, False, True, None, data_format)
-    return call(x, None)
+    return call.run(x, None)
 
 
 def _call(op, kind, ndim, x, kernel_size, stride, padding, *others):

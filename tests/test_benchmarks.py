@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
 import fastconv
-from benchmarks import oracle, precision, problem_sets, suite, timing
+from benchmarks import oracle, overhead, precision, problem_sets, suite, timing
 from benchmarks.peers import __main__ as command
 from benchmarks.peers import report
 from benchmarks.peers.contest import Outcome, Row
@@ -382,3 +382,58 @@ def test_the_table_of_errors(capsys):
     for row in rows:
         errors = dict(zip(names, row.split("|")[1:-1]))
         assert float(errors["split, highest"]) < 2 * float(errors["im2col + sgemm"])
+
+
+# --- overhead ----------------------------------------------------------------------------------
+
+
+def cells_of(table):
+    """(problem, heading) -> text of a Markdown table."""
+    heading, _, *rows = [line for line in table.splitlines() if line.startswith("|")]
+    names = [name.strip() for name in heading.split("|")[2:-1]]
+    for row in rows:
+        problem, *cells = (cell.strip() for cell in row.split("|")[1:-1])
+        yield from (((problem, name), cell) for name, cell in zip(names, cells, strict=True))
+
+
+def test_the_table_of_overheads(tmp_path, monkeypatch):
+    absent = overhead.OnnxRuntimeRun()
+    absent.modules = ("no_such_module",)
+    monkeypatch.setattr(overhead, "RIVALS", (absent, overhead.by_name("numpy")))
+    document = tmp_path / "document.md"
+    document.write_text("a\n<!-- table:overhead -->\n<!-- /table -->\nb\n")
+    overhead.main(["--only", "8x8", "--seconds", "0.01", "--into", str(document)])
+    text = document.read_text()
+    cells = dict(cells_of(text))
+    problems = [case.name for case in overhead.PROBLEMS if "8x8" in case.name]
+    assert len(problems) == 2 and {problem for problem, _ in cells} == set(problems)
+    for problem in problems:
+        taken = {name: float(cell) for (where, name), cell in cells.items() if where == problem}
+        assert all(microseconds > 0 for microseconds in taken.values())
+        assert taken["empty call"] < taken["room"] < taken["fastconv"] < taken["numpy"]
+    assert "* Missing: onnxruntime, `run`: no_such_module cannot be imported" in text
+    assert "promised: 3.0" in text and "promised: 1.5" in text
+    assert text.startswith("a\n") and text.endswith("\nb\n")
+
+
+def test_the_table_of_overheads_has_a_place_and_known_problems(tmp_path, capsys):
+    document = (ROOT / "docs" / "performance.md").read_text()
+    assert report.fill(document, {"overhead": ""})[1] == []
+    (tmp_path / "document.md").write_text("nothing\n")
+    for arguments, message in (
+        (["--only", "nothing"], "no problem with 'nothing'"),
+        (
+            ["--only", "1x1x1", "--seconds", "0", "--into", str(tmp_path / "document.md")],
+            "no marker",
+        ),
+    ):
+        with pytest.raises(SystemExit):
+            overhead.main(arguments)
+        assert message in capsys.readouterr().err
+
+
+def test_overheads_are_those_of_right_answers(monkeypatch):
+    case = overhead.PROBLEMS[0]
+    monkeypatch.setattr(oracle, "answer", lambda *_: np.zeros(case.output_shape("channels_first")))
+    with pytest.raises(AssertionError, match="wrong answer of fastconv"):
+        overhead.calls(case, [])

@@ -14,8 +14,8 @@ cpdef native(cnp.ndarray array):
     return np.array(array, dtype=array.dtype.newbyteorder("="))
 
 
-cdef class Empty:
-    """Makes uninitialised arrays of one shape and dtype."""
+cdef class Form:
+    """One shape and dtype: makes arrays that have it, and knows those that do."""
 
     cdef cnp.npy_intp shape[8]
     cdef int ndim, number
@@ -26,5 +26,74 @@ cdef class Empty:
             self.shape[i] = shape[i]
         self.number = dtype.num
 
-    def __call__(self):
+    def empty(self):
+        """A new array, uninitialised."""
         return cnp.PyArray_EMPTY(self.ndim, self.shape, self.number, 0)
+
+    def fits(self, array):
+        """Whether `array` is an ndarray of this form, in native byte order."""
+        return cnp.PyArray_Check(array) and self.is_of(array)
+
+    def takes_result(self, out, input, weight=None, bias=None):
+        """Whether what is computed from ndarrays can be written to `out` as it is computed.
+
+        It must be of this form, aligned and writeable, with memory of its own for every element;
+        between its first and last there must be no operand.
+        """
+        if not cnp.PyArray_Check(out) or not self.is_of(out) or not cnp.PyArray_ISBEHAVED(out):
+            return False
+        if overlaps_itself(out) or may_overlap(out, input):
+            return False
+        if weight is not None and may_overlap(out, weight):
+            return False
+        return bias is None or not may_overlap(out, bias)
+
+    cdef bint is_of(self, cnp.ndarray array) noexcept:
+        cdef int i, number = cnp.PyArray_TYPE(array)
+        if number != self.number and not cnp.PyArray_EquivTypenums(number, self.number):
+            return False
+        if cnp.PyArray_NDIM(array) != self.ndim or not cnp.PyArray_ISNOTSWAPPED(array):
+            return False
+        for i in range(self.ndim):
+            if cnp.PyArray_DIM(array, i) != self.shape[i]:
+                return False
+        return True
+
+
+cdef bint overlaps_itself(cnp.ndarray array) noexcept:
+    cdef int i
+    for i in range(cnp.PyArray_NDIM(array)):
+        if cnp.PyArray_STRIDE(array, i) == 0 and cnp.PyArray_DIM(array, i) > 1:
+            return True
+    return False
+
+
+cdef struct Extent:
+    const char* begin
+    const char* end
+
+
+cdef bint may_overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
+    cdef Extent first = extent_of(a), second = extent_of(b)
+    # What is empty overlaps nothing, wherever it lies.
+    return (first.begin < second.end and second.begin < first.end
+            and first.begin < first.end and second.begin < second.end)
+
+
+cdef Extent extent_of(cnp.ndarray array) noexcept:
+    """The memory from the first to the last element; none if there are no elements."""
+    cdef Extent extent
+    cdef Py_ssize_t last
+    cdef int i
+    extent.begin = extent.end = cnp.PyArray_BYTES(array)
+    for i in range(cnp.PyArray_NDIM(array)):
+        if cnp.PyArray_DIM(array, i) == 0:
+            extent.begin = extent.end
+            return extent
+        last = (cnp.PyArray_DIM(array, i) - 1) * cnp.PyArray_STRIDE(array, i)
+        if last < 0:
+            extent.begin += last
+        else:
+            extent.end += last
+    extent.end += cnp.PyArray_ITEMSIZE(array)
+    return extent

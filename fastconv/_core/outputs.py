@@ -1,10 +1,10 @@
-"""The caller's ``out``: checked, and replaced by a temporary where writing to it would be wrong."""
+"""The caller's ``out`` where results cannot be written straight to it: refused, or stood in for."""
 
 import numpy as np
 
 
-def prepare_out(op, out, shape, dtype, inputs):
-    """(what the caller gets, what is written to): different arrays if `out` overlaps an input."""
+def stand_in(op, out, shape, dtype):
+    """A new array, whose elements are to be copied to `out` at last; raises if `out` is wrong."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"{op}: out must be an ndarray, got {type(out).__name__}")
     if out.shape != shape:
@@ -13,11 +13,4 @@ def prepare_out(op, out, shape, dtype, inputs):
         raise TypeError(f"{op}: out has dtype {out.dtype}, the result has {dtype}")
     if not out.flags.writeable:
         raise ValueError(f"{op}: out of shape {shape} is read-only")
-    plain = out.dtype.isnative and out.flags.aligned and not _overlaps_itself(out)
-    if plain and not any(np.may_share_memory(out, array) for array in inputs):
-        return out, out
-    return out, np.empty(shape, dtype)
-
-
-def _overlaps_itself(out):
-    return any(stride == 0 and n > 1 for stride, n in zip(out.strides, out.shape))
+    return np.empty(shape, dtype)

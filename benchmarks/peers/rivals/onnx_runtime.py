@@ -19,13 +19,7 @@ class OnnxRuntime(Rival):
         import numpy as np
         import onnxruntime as ort
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        session = ort.InferenceSession(
-            model_of(case, weight, bias), options, providers=["CPUExecutionProvider"]
-        )
+        session = self.session(case, weight, bias)
         x = ort.OrtValue.ortvalue_from_numpy(planes(case, x, layout))
         y = ort.OrtValue.ortvalue_from_numpy(
             np.empty(case.output_shape("channels_first"), np.float32)
@@ -35,4 +29,15 @@ class OnnxRuntime(Rival):
         binding.bind_ortvalue_output("y", y)
         return Prepared(
             lambda: session.run_with_iobinding(binding), lambda _: y.numpy(), keep=(x, y)
+        )
+
+    def session(self, case, weight, bias):
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        return ort.InferenceSession(
+            model_of(case, weight, bias), options, providers=["CPUExecutionProvider"]
         )
