@@ -38,7 +38,7 @@ ROUNDS = 3
 MOST_FLOPS = 1.5e9
 # A room within this factor of the fastest is one of those between which prices decide.
 NEAR = 1.5
-_REFITS = 4
+_REFITS = 8
 
 
 class Counts:
@@ -118,13 +118,15 @@ def fit(name, rows, best):
     features = sorted({what for _, counts, _ in rows for what in counts})
     measured = np.array([time for _, _, time in rows])
     table = np.array([[counts.get(what, 0.0) for what in features] for _, counts, _ in rows])
-    relevance = np.array([best[run] / time for run, _, time in rows])
-    weights = relevance
-    for _ in range(_REFITS):  # the misfits of outliers weigh less each time
+    fastest = np.array([best[run] for run, _, _ in rows])
+    weights = fastest / measured
+    for _ in range(_REFITS):
         prices, _ = nnls(table / measured[:, None] * weights[:, None], weights)
-        misfit = np.abs(np.log(np.maximum(table @ prices, 1) / measured))
-        weights = relevance / np.maximum(misfit, 0.1)
-    rivals = relevance > 1 / NEAR
+        told = np.maximum(table @ prices, 1)
+        misfit = np.abs(np.log(told / measured))
+        # What is fast, or wrongly told to be, matters; the misfits of outliers weigh less each time.
+        weights = np.minimum(fastest / np.minimum(measured, told), 1) / np.maximum(misfit, 0.1)
+    rivals = measured < NEAR * fastest
     errors = np.exp(misfit[rivals] if np.count_nonzero(rivals) > 20 else misfit)
     print(
         f"{name:18} {len(rows):5} timings, {np.count_nonzero(rivals):4} of them near the fastest: off by "

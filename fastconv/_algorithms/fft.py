@@ -44,12 +44,14 @@ def estimate(problem, machine, prepacked):
     weights = problem.out_channels * problem.in_channels // problem.groups
     transforms = count * (problem.in_channels + problem.out_channels)
     transforms += 0 if prepacked else weights
+    # Threads of the transforms gain little: as if all were done by one.
     return machine.seconds(
         name,
-        flops=transforms * 2.5 * points * log2(max(points, 2)),
-        tiles=-(-count // _blocks_at_once(problem)),
-        moved=count * weights * points // 2 + transforms * points,
-        rows=count,
+        flops=machine.threads * transforms * 2.5 * points * log2(max(points, 2)),
+        tiles=machine.threads * -(-count // _blocks_at_once(problem)),
+        moved=machine.threads * transforms * points,
+        products=machine.threads * count * weights * points // 2,
+        rows=machine.threads * count,
         weights=0,
     )
 
