@@ -134,7 +134,7 @@ def fit(name, rows, best):
         file=sys.stderr,
     )
     # What is badly predicted must win clearly to be chosen.
-    prices *= np.median(errors)
+    prices *= np.quantile(errors, 0.75)
     return {what: float(f"{price:.4g}") for what, price in zip(features, prices)}
 
 

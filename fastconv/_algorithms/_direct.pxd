@@ -36,6 +36,7 @@ cdef class Direct:
 
 cdef int dtype_code(problem) except -1
 cdef Py_ssize_t tile_count(Py_ssize_t line, Py_ssize_t lanes) noexcept nogil
-cdef double step_cycles(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t run) noexcept nogil
+cdef double step_cycles(const fc_kernels* k, Py_ssize_t rows, Py_ssize_t width, double loads,
+                        Py_ssize_t run) noexcept nogil
 cdef bint visits_all(const Geometry* g) noexcept nogil
 cdef void flatten(Geometry* g) noexcept nogil

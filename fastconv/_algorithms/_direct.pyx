@@ -56,13 +56,14 @@ cdef int dtype_code(problem) except -1:
     return 1 if problem.dtype == "float64" else 0
 
 
-cdef double step_cycles(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t run) noexcept nogil:
-    """Cycles of one reduction step of a tile: two FMAs, two loads each, and the start of a run.
+cdef double step_cycles(const fc_kernels* k, Py_ssize_t rows, Py_ssize_t width, double loads,
+                        Py_ssize_t run) noexcept nogil:
+    """Cycles of one reduction step of a tile: two FMAs, two of its loads each, and the start of a run.
 
-    Fewer than eight accumulators wait for each other.
+    Fewer than eight accumulators wait for each other. Where vectors pass their unit twice, cycles
+    are counted double-length, so that FMAs stay the measure.
     """
-    cdef double fma = max(rows * width, 8) / 2.0, loads = (rows + width) / 2.0
-    return max(fma, loads) + 6.0 / run
+    return max(max(rows * width, 8) / 2.0, loads / 2.0 / k.passes) + 6.0 / run / k.passes
 
 
 cdef Py_ssize_t tile_count(Py_ssize_t line, Py_ssize_t lanes) noexcept nogil:

@@ -156,7 +156,8 @@ cdef class Channelwise(Direct):
             tiles = tile_count(line, self.k.rows[width])
             pixels = tile_count(line, tiles)
             plan.cost = (plan.blocks * lines * tiles
-                         * step_cycles(pixels, 1 << width, self.channels * self.g.kernel[2]))
+                         * step_cycles(self.k, pixels, 1 << width, pixels + (1 << width),
+                                       self.channels * self.g.kernel[2]))
             if least < 0 or plan.cost < least:
                 least = plan.cost
                 self.plan = plan

@@ -162,12 +162,12 @@ cdef class Pixelwise(Direct):
                 and self.line() >= plan.lanes
             )
             plan.planes = planes_of(&self.g, self.g.output, self.size, plan.lanes)
-            # A kernel row reads the same lanes again, from the nearest cache if they fit.
+            # A kernel row reads the same lanes again, from the nearest cache if they fit. Most loads
+            # of lanes cross cache lines, and what is loaded serves as many FMAs as there are rows.
             near = self.g.kernel[2] > 1 and self.channels * plan.lanes * self.size <= NEAR_BYTES
-            plan.cost = plan.blocks * self.tiles(&plan) * max(
-                step_cycles(plan.rows, 1 << width, plan.run),
-                plan.rows / 2.0 + (1 if near else 2.5) * (1 << width))
-            if least < 0 or plan.cost <= least:
+            plan.cost = plan.blocks * self.tiles(&plan) * (0.25 * (1 << width) + step_cycles(
+                self.k, plan.rows, 1 << width, plan.rows + (2 if near else 5) * (1 << width), plan.run))
+            if least < 0 or plan.cost < least:
                 least = plan.cost
                 self.plan = plan
 

@@ -172,7 +172,7 @@ cdef class WeightGradient(Direct):
             plan.row_blocks = tile_count(plan.strip_rows, most)
             plan.rows = tile_count(plan.strip_rows, max(plan.row_blocks, 1))
             plan.cost = (plan.blocks * plan.strips * plan.row_blocks * plan.lines * plan.line
-                         * step_cycles(plan.rows, 1 << width,
+                         * step_cycles(self.k, plan.rows, 1 << width, plan.rows + (1 << width),
                                        CHUNK if plan.depthwise else plan.piece))
             if least < 0 or plan.cost < least:
                 least = plan.cost

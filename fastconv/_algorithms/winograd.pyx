@@ -212,7 +212,7 @@ cdef class Winograd(Direct):
         cdef Py_ssize_t calls = tile_count(tiles, self.k.rows[plan.width])
         cdef Py_ssize_t rows = tile_count(tiles, calls)
         return (plan.points * calls * plan.blocks * self.g.output[0] * self.channels * self.g.kernel[0]
-                * step_cycles(rows, 1 << plan.width, self.channels))
+                * step_cycles(self.k, rows, 1 << plan.width, rows + (1 << plan.width), self.channels))
 
     cdef Layout lay_out(self, int threads, bint copy) noexcept nogil:
         """The layout for this many threads, and inputs to be copied or not."""

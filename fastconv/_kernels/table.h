@@ -58,6 +58,7 @@ typedef struct {
 
 typedef struct {
     int lanes;                                          /* elements of one vector */
+    int passes;                                         /* of a vector through its unit: 1, or 2 halves */
     int rows[FC_WIDTHS];                                /* most rows of a tile, per width */
     fc_tile_kernel tile[FC_WIDTHS][FC_MAX_ROWS + 1];    /* [log2 width][rows] */
     int depthwise_rows;

@@ -41,6 +41,7 @@ cdef extern from "table.h":
 
     ctypedef struct fc_kernels:
         int lanes
+        int passes
         int rows[FC_WIDTHS]
         fc_tile_kernel tile[FC_WIDTHS][FC_MAX_ROWS + 1]
         int depthwise_rows

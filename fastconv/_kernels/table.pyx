@@ -57,12 +57,15 @@ cdef int _active = 0
 
 
 cdef void _build_tables() noexcept:
-    cdef int level
+    cdef int level, dtype
     for level in range(FC_AMX_EMULATED):
         if level:
             _tables[level] = _tables[level - 1]
         if level <= _highest and fc_fills[level] != NULL:
             fc_fills[level](&_tables[level])
+        if level == FC_AVX512 and fc_passes_twice():
+            for dtype in range(FC_DTYPES):
+                _tables[level].of[dtype].passes = 2
     _tables[FC_AMX_EMULATED] = _tables[FC_AVX512]
     fc_fills[FC_AMX_EMULATED](&_tables[FC_AMX_EMULATED])
 

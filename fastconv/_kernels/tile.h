@@ -9,13 +9,26 @@ static inline __attribute__((always_inline)) void JOIN(accumulate)(
     const ptrdiff_t scalar_row = t->scalar_row, scalar_step = t->scalar_step;
     const ptrdiff_t vector_step = t->vector_step;
     for (; steps > 0; steps--) {
-        vector lane[8];
-        VECTORS for (int v = 0; v < width; v++)
-            lane[v] = ((const vector *)vectors)[v];
-        VECTORS for (int r = 0; r < rows; r++) {
-            const T scalar = *(const T *)(scalars + r * scalar_row);
+        /* The operand with fewer parts stays in registers while the other one passes. */
+        if (rows < width) {
+            vector scalar[FC_MAX_ROWS];
+            VECTORS for (int r = 0; r < rows; r++)
+                scalar[r] = *(const T *)(scalars + r * scalar_row) - (vector){0};
+            VECTORS for (int v = 0; v < width; v++) {
+                vector lane = ((const vector *)vectors)[v];
+                KEEP(lane);
+                VECTORS for (int r = 0; r < rows; r++)
+                    sum[r][v] += scalar[r] * lane;
+            }
+        } else {
+            vector lane[8];
             VECTORS for (int v = 0; v < width; v++)
-                sum[r][v] += scalar * lane[v];
+                lane[v] = ((const vector *)vectors)[v];
+            VECTORS for (int r = 0; r < rows; r++) {
+                const T scalar = *(const T *)(scalars + r * scalar_row);
+                VECTORS for (int v = 0; v < width; v++)
+                    sum[r][v] += scalar * lane[v];
+            }
         }
         scalars += scalar_step;
         vectors += vector_step;

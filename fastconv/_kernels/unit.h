@@ -10,6 +10,13 @@
 /* Unroll loops over vectors completely: their arrays must become registers. */
 #define VECTORS _Pragma("GCC unroll 16")
 
+/* Keep a vector in a register: GCC would rather load it again for each of its uses. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define KEEP(x) __asm__("" : "+v"(x))
+#else
+#define KEEP(x) ((void)0)
+#endif
+
 /* Terms that are added up in one chain; a long sum is one of partial sums, for its accuracy. */
 #define CHAIN 256
 /* Tiles one vector wide have up to so many rows. */

@@ -36,6 +36,7 @@ static double JOIN(peak)(long repeats)
 static void JOIN(fill)(fc_kernels *k)
 {
     k->lanes = JOIN(LANES);
+    k->passes = 1;
     JOIN(fill_tiles)(k);
     JOIN(fill_depthwise)(k);
     JOIN(fill_planes)(k);
