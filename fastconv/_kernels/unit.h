@@ -10,11 +10,14 @@
 /* Unroll loops over vectors completely: their arrays must become registers. */
 #define VECTORS _Pragma("GCC unroll 16")
 
-/* Keep a vector in a register: GCC would rather load it again for each of its uses. */
+/* KEEP a vector in a register: GCC would rather load it again for each of its uses. FETCH a line
+   into the nearest cache: the builtin moves GCC to spill an accumulator. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define KEEP(x) __asm__("" : "+v"(x))
+#define FETCH(address) __asm__ volatile("prefetcht0 %0" : : "m"(*(address)))
 #else
 #define KEEP(x) ((void)0)
+#define FETCH(address) ((void)0)
 #endif
 
 /* Terms that are added up in one chain; a long sum is one of partial sums, for its accuracy. */
