@@ -117,12 +117,12 @@ def measured(case, rivals, seconds):
         start = r % len(headings)
         for heading in headings[start:] + headings[:start]:
             bursts[heading].append(timing.burst(contenders[heading].call, seconds / ROUNDS))
-    taken = {heading: 1e6 * timing.combine(found).median for heading, found in bursts.items()}
+    taken = {heading: 1e6 * timing.combine(found).quartile for heading, found in bursts.items()}
     for name in PROMISES:
         # Of one round each: what slows down the machine slows down both.
         rooms = bursts[ROOMS[name]]
         taken[_overhead(name)] = 1e6 * max(
-            median(call.median - room.median for call, room in zip(bursts[way], rooms))
+            median(call.quartile - room.quartile for call, room in zip(bursts[way], rooms))
             for way in (name, f"{name}, `out=`")
         )
     return case.name, taken
@@ -190,7 +190,7 @@ def markdown(rows, versions, missing, others):
             headings.remove(heading)
             headings.insert(headings.index(f"{name}, `out=`") + 1, heading)
     lines = [
-        f"Microseconds per call, one thread, medians over {ROUNDS} rounds. {processor()}, level "
+        f"Microseconds per call, one thread, lower quartiles over {ROUNDS} rounds. {processor()}, level "
         f"{isa.active()}, {datetime.date.today().isoformat()}; other processes used "
         f"{100 * others:.0f} % of a processor.",
         "",

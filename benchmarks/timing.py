@@ -1,7 +1,6 @@
 """Bursts and rounds: how a time is taken, and what is made of many of them."""
 
 from math import exp, log
-from statistics import median
 from time import monotonic, perf_counter_ns, sleep
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ class Burst(NamedTuple):
     """Seconds per call over one short uninterrupted run of calls."""
 
     minimum: float
-    median: float
+    quartile: float  # of its samples, the lower one
     calls: int
 
 
@@ -27,8 +26,18 @@ class Timing(NamedTuple):
     """Seconds per call over all rounds."""
 
     minimum: float  # the fastest sample of all
-    median: float  # the median over rounds of each burst's median
+    quartile: float  # the lower quartile over rounds of each burst's lower quartile
     rounds: int
+
+
+def lower_quartile(values):
+    """The value that a quarter of `values` does not exceed.
+
+    What disturbs a call makes it longer, and on a shared machine that may meet every second burst:
+    the median would tell of the neighbours, the minimum of luck.
+    """
+    ordered = sorted(values)
+    return ordered[(len(ordered) - 1) // 4]
 
 
 def burst(call, seconds):
@@ -48,7 +57,7 @@ def burst(call, seconds):
         stop = perf_counter_ns()
         samples.append(1e-9 * (stop - start) / inner)
         if stop >= end:
-            return Burst(min(samples), median(samples), inner * len(samples))
+            return Burst(min(samples), lower_quartile(samples), inner * len(samples))
 
 
 def _warm(call, seconds):
@@ -78,7 +87,7 @@ def rest(used):
 
 def combine(bursts):
     """The Timing of the bursts of one contender."""
-    return Timing(min(b.minimum for b in bursts), median(b.median for b in bursts), len(bursts))
+    return Timing(min(b.minimum for b in bursts), lower_quartile(b.quartile for b in bursts), len(bursts))
 
 
 def geometric_mean(ratios):

@@ -12,8 +12,12 @@ from .pool import WorkerDied
 from .rivals import OURS
 
 LAYOUTS = {"nchw": "channels_first", "nhwc": "channels_last"}
-_BURST = 0.04  # seconds: long against a time slice, short against a change of clock
-_FEWEST_ROUNDS = 3
+# Seconds. Short, so that there are many: what disturbs a machine lasts for milliseconds, and then
+# meets some bursts and leaves others alone.
+_BURST = 0.012
+_FEWEST_ROUNDS = 6
+# Long calls are measured in fewer rounds, of this many calls each at least (one is to warm up).
+_CALLS = 2
 # After the first round, contenders this many times slower than the fastest rest.
 _HOPELESS = 8.0
 
@@ -45,7 +49,7 @@ class Row(NamedTuple):
         outcome = self.outcomes.get(name)
         if outcome is None or outcome.timing is None or outcome.wrong:
             return None
-        return outcome.timing.median
+        return outcome.timing.quartile
 
     def best_rival(self, planned):
         """(name, seconds) of the fastest rival: of all, or of those called as functions."""
@@ -99,22 +103,25 @@ def _compete(case, workers, layout, folder, seconds, progress):
         outcomes[worker.rival.name] = outcome
         if refusal is None:
             active[worker.rival.name] = (worker, [])
-    rounds = max(_FEWEST_ROUNDS, round(seconds / _BURST))
-    length = seconds / rounds
-    for turn in range(rounds):
+    turn, rounds = 0, _FEWEST_ROUNDS
+    while turn < rounds:
         progress(f"  round {turn + 1}/{rounds}")
         # Each round starts with another contender: nobody always follows the same one.
         names = [name for name in active if turn == 0 or not _hopeless(name, active)]
         first = turn % max(1, len(names))
         for name in names[first:] + names[:first]:
             worker, bursts = active[name]
-            answer = _ask(worker, do="burst", seconds=length)
+            answer = _ask(worker, do="burst", seconds=_BURST)
             if "refusal" in answer:
                 outcomes[name] = outcomes[name]._replace(refusal=answer["refusal"])
                 del active[name]
                 continue
             bursts.append(timing.Burst(**answer))
             worker.rest()
+        if turn == 0 and active:
+            slowest = max(b[0].quartile for n, (_, b) in active.items() if not _hopeless(n, active))
+            rounds = max(_FEWEST_ROUNDS, round(seconds / max(_BURST, _CALLS * slowest)))
+        turn += 1
     for name, (worker, bursts) in active.items():
         outcomes[name] = outcomes[name]._replace(timing=timing.combine(bursts))
         _ask(worker, do="forget")
@@ -133,5 +140,5 @@ def _ask(worker, **request):
 def _hopeless(name, active):
     if name in OURS:
         return False
-    best = min(b[0].median for _, b in active.values())
-    return active[name][1][0].median > _HOPELESS * best
+    best = min(b[0].quartile for _, b in active.values())
+    return active[name][1][0].quartile > _HOPELESS * best

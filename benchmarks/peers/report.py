@@ -20,7 +20,7 @@ def entry(row):
     contenders = {}
     for name, outcome in row.outcomes.items():
         contenders[name] = {
-            "microseconds": outcome.timing and 1e6 * outcome.timing.median,
+            "microseconds": outcome.timing and 1e6 * outcome.timing.quartile,
             "minimum": outcome.timing and 1e6 * outcome.timing.minimum,
             "rounds": outcome.timing and outcome.timing.rounds,
             "error": outcome.error,
@@ -180,7 +180,7 @@ def headline(result):
     machine, threads = result["machine"], result["threads"]
     return (
         f"Set {result['set']}, {result['format']}, {threads} thread{'s' * (threads > 1)}, "
-        f"microseconds (median over rounds). {machine['cpu']}, level {machine['level']}, "
+        f"microseconds (lower quartile over rounds). {machine['cpu']}, level {machine['level']}, "
         f"fastconv {machine['version']}, {result['date']}; other processes used "
         f"{100 * result['others']:.0f} % of a processor."
     )
