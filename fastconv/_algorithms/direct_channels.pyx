@@ -81,7 +81,9 @@ def estimate(problem, machine, prepacked):
         rows += plan.boxes.units * plan.packed.rows
     if problem.layout == "channels_first":
         moved += problem.batch * problem.out_channels * prod(problem.output)
-    weights = 0 if prepacked else problem.out_channels * state.channels * state.taps
+    # With the zeros of filters that fill the last block.
+    weights = problem.groups * plan.blocks * plan.lanes * state.channels * state.taps
+    weights = 0 if prepacked else weights
     return machine.seconds(
         name,
         flops=product_flops(problem, plan.cost),
@@ -169,6 +171,8 @@ cdef class Channelwise(Direct):
             plan.in_place = False
         if x.axis[2] != g.in_channels * self.size and g.kernel[2] > 1:
             plan.in_place = False  # pixels apart: no kernel row is one run
+        if x.axis[2] * g.stride[2] % 4096 == 0 and g.output[2] > 1:
+            plan.in_place = False  # pixels would fall into one cache set
         plan.flat = plan.pointwise and is_linear(y, g.output)
         if plan.flat and is_linear(x, g.input):
             flatten(g)

@@ -103,11 +103,14 @@ def estimate(problem, machine, prepacked):
     if not state.last:
         moved += problem.batch * problem.out_channels * prod(problem.output)
     weights = problem.out_channels * state.channels * state.g.kernel[0] * (9 + plan.points)
+    # Parallel regions, which threads enter and leave together.
+    regions = 1 + (not plan.in_place) + (plan.units.shares > 1)
     return machine.seconds(
         name,
         flops=problem.batch * problem.groups * plan.cost * 4 * state.k.lanes,
         tiles=tiles,
         moved=moved,
+        regions=machine.threads * regions if machine.threads > 1 else 0,
         weights=0 if prepacked else weights,
         far_weights=max(weights * plan.units.units // problem.groups - NEAR_WEIGHTS, 0),
     )
