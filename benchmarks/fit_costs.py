@@ -38,6 +38,7 @@ ROUNDS = 3
 MOST_FLOPS = 1.5e9
 # A room within this factor of the fastest is one of those between which prices decide.
 NEAR = 1.5
+FEWEST_RIVALS = 20
 _REFITS = 8
 
 
@@ -119,6 +120,10 @@ def fit(name, rows, best):
     measured = np.array([time for _, _, time in rows])
     table = np.array([[counts.get(what, 0.0) for what in features] for _, counts, _ in rows])
     fastest = np.array([best[run] for run, _, _ in rows])
+    rivals = measured < NEAR * fastest
+    if np.count_nonzero(rivals) < FEWEST_RIVALS:  # never chosen but alone
+        fastest = measured
+        rivals[:] = True
     weights = fastest / measured
     for _ in range(_REFITS):
         prices, _ = nnls(table / measured[:, None] * weights[:, None], weights)
@@ -126,16 +131,15 @@ def fit(name, rows, best):
         misfit = np.abs(np.log(told / measured))
         # What is fast, or wrongly told to be, matters; the misfits of outliers weigh less each time.
         weights = np.minimum(fastest / np.minimum(measured, told), 1) / np.maximum(misfit, 0.1)
-    rivals = measured < NEAR * fastest
-    errors = np.exp(misfit[rivals] if np.count_nonzero(rivals) > 20 else misfit)
+    errors = np.exp(misfit[rivals])
     print(
         f"{name:18} {len(rows):5} timings, {np.count_nonzero(rivals):4} of them near the fastest: off by "
         f"a factor of {np.median(errors):.2f} (median), {np.quantile(errors, 0.9):.2f} (90 %)",
         file=sys.stderr,
     )
-    # No call is shorter than the shortest one seen, which a fit of so many may have lost sight of.
     call = features.index("call")
-    prices[call] = max(prices[call], 0.8 * measured.min())
+    if prices[call] == 0:  # lost among so much else, yet no call is shorter than the shortest seen
+        prices[call] = 0.8 * measured.min()
     # What is badly predicted must win clearly to be chosen.
     prices *= np.quantile(errors, 0.75)
     return {what: float(f"{price:.4g}") for what, price in zip(features, prices)}

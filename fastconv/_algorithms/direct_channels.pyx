@@ -91,6 +91,8 @@ def estimate(problem, machine, prepacked):
         * tile_count(line, state.k.rows[plan.width]) * plan.taps,
         moved=moved,
         rows=rows,
+        # Parallel regions, which threads enter and leave together; shared boxes are packed in one.
+        regions=machine.threads * (1 + (plan.slots > 0 and plan.boxes.shares > 1)) if machine.threads > 1 else 0,
         weights=weights,
         far_weights=max(weights - NEAR_WEIGHTS, 0),
     )

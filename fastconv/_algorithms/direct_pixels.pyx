@@ -94,6 +94,8 @@ def estimate(problem, machine, prepacked):
         moved=moved,
         scattered=scattered,
         rows=rows,
+        # Parallel regions, which threads enter and leave together; shared boxes are packed in one.
+        regions=machine.threads * (1 + (plan.slots > 0 and plan.boxes.shares > 1)) if machine.threads > 1 else 0,
         weights=weights,
         far_weights=max(weights - NEAR_WEIGHTS, 0),
     )

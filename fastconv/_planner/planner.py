@@ -203,7 +203,8 @@ def _best(problem, settings, prepacked, able):
         return able[0], "sole candidate"
     if _seed is not None:
         return random.Random(f"{_seed} {problem} {prepacked}").choice(able), "random"
-    rivals = _worth_trying(able)
+    # The references are to compare with, and for what nothing else can do.
+    rivals = _worth_trying([c for c in able if not c.room.name.startswith("reference")] or able)
     if not settings.deterministic and len(rivals) > 1:
         entry = _known(problem, settings, prepacked, rivals)
         if entry is not None:
