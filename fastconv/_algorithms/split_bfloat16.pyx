@@ -88,6 +88,8 @@ def estimate(problem, machine, prepacked):
         flops=tiles * PRODUCTS[p.splits] * p.blocks * p.taps * 2 * half * half * FC_DEPTH,
         tiles=groups * state.plan.filter_blocks * state.plan.lines * state.plan.tiles,
         moved=problem.batch * p.image // 4,
+        # Parallel regions, which threads enter and leave together: to split, and to multiply.
+        regions=2 * machine.threads if machine.threads > 1 else 0,
         rows=groups * p.blocks * rows_of(p),
         weights=0 if prepacked else problem.out_channels * state.channels * state.taps,
     )
