@@ -375,15 +375,21 @@ def test_asv_configuration_is_json_and_names_the_suites():
 
 def test_the_table_of_errors(capsys):
     with isa.use(isa.EMULATED):
-        precision.main(["--only", "64 channels, 1x1"])
+        precision.main(["--only", "64 channels, "])
     heading, _, *rows = capsys.readouterr().out.splitlines()
     names = [name.strip() for name in heading.split("|")[1:-1]]
-    assert len(rows) == len(precision.DATA) and names[-3:] == [
-        "split, highest", "split, high", "split, medium"
+    assert len(rows) == 2 * len(precision.DATA) and names[-5:] == [
+        "winograd, highest", "winograd, high", "split, highest", "split, high", "split, medium"
     ]  # fmt: skip
     for row in rows:
-        errors = dict(zip(names, row.split("|")[1:-1]))
-        assert float(errors["split, highest"]) < 2 * float(errors["im2col + sgemm"])
+        cells = dict(zip(names, map(str.strip, row.split("|")[1:-1])))
+        limit = 2 * float(cells["im2col + sgemm"])
+        assert float(cells["split, highest"]) < limit
+        # No transform of 1x1 kernels.
+        assert bool(cells["winograd, highest"]) == ("3x3" in cells["shape"])
+        if cells["data"] == "normal" and cells["winograd, highest"]:
+            assert float(cells["winograd, highest"]) < limit
+            assert limit < float(cells["winograd, high"]) < 2e-5
 
 
 # --- overhead ----------------------------------------------------------------------------------

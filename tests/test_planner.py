@@ -15,7 +15,7 @@ import fastconv
 from fastconv._algorithms import registry
 from fastconv._core.problem import Problem
 from fastconv._kernels import isa
-from fastconv._planner import measure, planner
+from fastconv._planner import machine, measure, planner
 
 # Other programs may be at work while tests run.
 pytestmark = pytest.mark.filterwarnings("ignore:fastconv.tune. .* other threads")
@@ -143,6 +143,27 @@ def test_a_sole_candidate_is_not_measured_nor_is_the_hopeless(house):
     assert (found[0].algorithm, found[0].reason) == ("alone", "sole candidate")
     assert found.saved is None and not fastconv.wisdom.path().exists()
     assert alone.calls == hopeless.calls == []
+
+
+def test_rooms_that_slow_others_are_not_timed_beside_them(house, monkeypatch):
+    """Their threads stay awake; with one thread there are none."""
+    monkeypatch.setattr(machine, "MACS_PER_THREAD", 1)
+    for threads, raced in ((1, True), (2, False)):
+        spinning = room("spinning", 1e-5, 1e-5, spins=True)
+        house(spinning, room("one", 2e-5, 1e-5), room("two", 3e-5, 1e-5))
+        with fastconv.config(threads=threads):
+            fastconv.tune(*POOL, budget=0.05)
+        assert bool(spinning.calls) == raced
+
+
+def test_references_run_only_where_nothing_else_can(house):
+    fast = room("reference_of_all", 1e-9, 1e-6)
+    house(fast, room("slow", 1.0, 1e-6), room("refusing", 1e-9, 1e-6, supports=lambda problem: "no"))
+    assert fastconv.explain(*POOL).algorithm == "slow"
+    with fastconv.config(algorithm="reference_of_all"):
+        assert fastconv.explain(*POOL).algorithm == "reference_of_all"
+    house(fast)
+    assert fastconv.explain(*POOL).algorithm == "reference_of_all"
 
 
 def test_a_room_that_fails_loses(house):
