@@ -157,6 +157,15 @@ def test_any_number_of_threads_gives_the_same_bits(size, batch, layout):
     assert len(set(results)) == 1
 
 
+def test_many_large_images_are_copied_a_few_at_a_time():
+    rng = np.random.default_rng(9)
+    x = rng.integers(-4, 5, (7, 8, 600, 500)).astype(np.float32)
+    w = rng.integers(-4, 5, (8, 8, 3, 3)).astype(np.float32)
+    plan = fastconv.plan(fastconv.conv2d, x, w, algorithm=ROOM, padding=1)
+    assert x.nbytes > 64 << 20 > plan.workspace - (8 << 20)
+    assert np.array_equal(plan(x), fastconv.conv2d(x, w, algorithm="direct", padding=1))
+
+
 def test_the_gradient_of_the_input_takes_it_too():
     rng = np.random.default_rng(5)
     w = rng.integers(-4, 5, (32, 24, 3, 3)).astype(np.float32)

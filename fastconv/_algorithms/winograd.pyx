@@ -38,12 +38,14 @@ cdef enum:
     PARALLEL_WEIGHTS = 256 << 10
     # Channels of a block of weights that are transformed at a time.
     PIECE = 16
+    # Bytes of copied images at a time, though never less than one image.
+    COPIED = 64 << 20
 
 # The share of a call that transforms at least take: fewer channels or filters are not worth it.
 LEAST_CHANNELS = 8
 
 
-# How one problem runs. What follows `copied` depends on the threads of a call.
+# How one problem runs. What follows `in_place` depends on the arrays and the threads of a call.
 cdef struct Layout:
     int variant                # which fc_winograd
     Py_ssize_t outputs         # of a tile, along an axis
@@ -51,8 +53,9 @@ cdef struct Layout:
     int width                  # log2 of vectors per pixel of a register tile
     Py_ssize_t lanes, blocks   # filters per register tile, register tiles per group
     double cost                # predicted, as multiply-adds of full vectors
+    Pixels copied              # an image of a copy, channels last
     bint in_place              # inputs are read where they are
-    Pixels copied              # or else from a copy of all images, channels last
+    Geometry g                 # of the images of one step
     Units units
     # Bytes between neighbours, at the points of inputs (i) and of products (p).
     Py_ssize_t i_tile, i_point, i_slice
@@ -94,7 +97,7 @@ def supports(problem):
 
 def estimate(problem, machine, prepacked):
     cdef Winograd state = Winograd(problem)
-    cdef Layout plan = state.lay_out(machine.threads, not state.last)
+    cdef Layout plan = state.lay_out(machine.threads, not state.last, state.g.batch)
     tiles = problem.batch * problem.groups * state.g.output[0] * plan.units.all_rows * plan.units.all_columns
     slices = slices_of(&state.g, plan.units.planes) / <double> plan.units.planes
     moved = tiles * plan.points * (slices * state.channels + 2 * state.filters)
@@ -118,8 +121,7 @@ def estimate(problem, machine, prepacked):
 
 def workspace(problem, threads):
     cdef Winograd state = Winograd(problem)
-    cdef Layout plan = state.lay_out(threads, not state.last)
-    return _scratch_bytes(&state.g, &plan, state.size, threads)
+    return state.scratch_bytes(threads, not state.last)
 
 
 def compile(problem):
@@ -143,11 +145,11 @@ def run(Winograd state, Scratch packed, inputs, outputs, threads):
     o.x = state.input_view(x)
     o.y = view_of(y, state.last)
     o.weights = packed.data
-    cdef Layout plan = state.lay_out(workers, o.x.channel != state.size)
-    cdef Scratch scratch = acquire(_scratch_bytes(&state.g, &plan, state.size, workers))
-    cdef int odd
+    cdef bint copy = o.x.channel != state.size
+    cdef Scratch scratch = acquire(state.scratch_bytes(workers, copy))
+    cdef int odd = 0
     with nogil:
-        odd = state.execute(&plan, &o, biases, scratch.data, workers)
+        odd = state.execute_all(&o, biases, copy, scratch.data, workers)
     return odd == 0
 
 
@@ -171,9 +173,9 @@ cdef Py_ssize_t _tables_bytes(const Geometry* g, const Layout* plan, Py_ssize_t 
             + _pages(g.groups * plan.blocks * plan.lanes * size))
 
 
-cdef Py_ssize_t _scratch_bytes(const Geometry* g, const Layout* plan, Py_ssize_t size,
-                               int threads) noexcept nogil:
-    return (_tables_bytes(g, plan, size) + (0 if plan.in_place else g.batch * plan.copied.bytes)
+cdef Py_ssize_t _scratch_bytes(const Layout* plan, Py_ssize_t size, int threads) noexcept nogil:
+    return (_tables_bytes(&plan.g, plan, size)
+            + (0 if plan.in_place else plan.g.batch * plan.copied.bytes)
             + plan.slots * plan.inputs + threads * (plan.products + plan.gathered))
 
 
@@ -217,13 +219,47 @@ cdef class Winograd(Direct):
         return (plan.points * calls * plan.blocks * self.g.output[0] * self.channels * self.g.kernel[0]
                 * step_cycles(self.k, rows, 1 << plan.width, rows + (1 << plan.width), self.channels))
 
-    cdef Layout lay_out(self, int threads, bint copy) noexcept nogil:
-        """The layout for this many threads, and inputs to be copied or not."""
+    cdef Py_ssize_t images(self, bint copy) noexcept nogil:
+        """Images per step: of a limited copy, in steps as equal as can be."""
+        cdef Py_ssize_t all = max(self.g.batch, 1)
+        cdef Py_ssize_t most = max(COPIED // max(self.plan.copied.bytes, 1), 1)
+        return tile_count(all, tile_count(all, most)) if copy else all
+
+    cdef Py_ssize_t scratch_bytes(self, int threads, bint copy) noexcept nogil:
+        """Of any step; the last may have fewer images."""
+        cdef Py_ssize_t step = self.images(copy), rest = self.g.batch % self.images(copy)
+        cdef Layout plan = self.lay_out(threads, copy, step)
+        cdef Py_ssize_t bytes = _scratch_bytes(&plan, self.size, threads)
+        if rest > 0:
+            plan = self.lay_out(threads, copy, rest)
+            bytes = max(bytes, _scratch_bytes(&plan, self.size, threads))
+        return bytes
+
+    cdef int execute_all(self, const Operands* operands, const char* bias, bint copy, char* scratch,
+                         int threads) noexcept nogil:
+        """All images, step by step; not zero if there was an Inf or NaN."""
+        cdef Py_ssize_t step = self.images(copy), first = 0
+        cdef Layout plan
+        cdef Operands o
+        cdef int odd = 0
+        while first < self.g.batch:
+            plan = self.lay_out(threads, copy, min(step, self.g.batch - first))
+            o = operands[0]
+            o.x.data += first * o.x.batch
+            o.y.data += first * o.y.batch
+            odd |= self.execute(&plan, &o, bias, scratch, threads)
+            first += step
+        return odd
+
+    cdef Layout lay_out(self, int threads, bint copy, Py_ssize_t images) noexcept nogil:
+        """The layout for this many threads and images, and inputs to be copied or not."""
         cdef Layout plan = self.plan
         cdef Units* u = &plan.units
         cdef Py_ssize_t tiles, span
         plan.in_place = not copy
-        u[0] = cut(&self.g, plan.outputs, plan.blocks, plan.lanes, self.k.rows[plan.width], self.size,
+        plan.g = self.g
+        plan.g.batch = images
+        u[0] = cut(&plan.g, plan.outputs, plan.blocks, plan.lanes, self.k.rows[plan.width], self.size,
                    threads)
         tiles = u.rows * u.columns
         plan.i_tile = _apart(self.channels * self.size)
@@ -276,8 +312,8 @@ cdef class Winograd(Direct):
 
     cdef int execute(self, const Layout* plan, Operands* o, const char* bias, char* scratch,
                      int threads) noexcept nogil:
-        """Not zero if there was an Inf or NaN."""
-        cdef const Geometry* g = &self.g
+        """The images of one step; not zero if there was an Inf or NaN."""
+        cdef const Geometry* g = &plan.g
         cdef const Units* u = &plan.units
         cdef Py_ssize_t bias_bytes = plan.blocks * plan.lanes * self.size, i
         cdef Py_ssize_t lines = g.batch * plan.copied.rows
