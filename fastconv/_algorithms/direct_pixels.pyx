@@ -19,7 +19,7 @@ from fastconv._algorithms._packing cimport (
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.threads cimport usable
-from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile
+from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
 
 cnp.import_array()
 
@@ -322,6 +322,7 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
     t.scalar_taps = o.scalar_taps
     t.vector_taps = o.vector_taps
     t.taps = plan.taps
+    t.chain = FC_CHAIN
     t.run = plan.run
     t.scalar_row = size
     t.scalar_step = plan.rows * size

@@ -20,7 +20,7 @@ from fastconv._algorithms._weight_sums cimport Sums, add_vectors, fill_ones, sto
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.threads cimport usable
-from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile
+from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
 
 cnp.import_array()
 
@@ -366,6 +366,7 @@ cdef void _task(WeightGradient state, const View* x, const View* grad, const Py_
         line = 0
         while line < lines:
             t.taps = min(at_once, lines - line)
+            t.chain = FC_CHAIN
             t.scalar_taps = x_lines + line
             t.vector_taps = grad_lines + line
             for tile in range(tile_from, tile_to):

@@ -23,7 +23,7 @@ from fastconv._algorithms._winograd_tiles cimport (
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.threads cimport usable
-from fastconv._kernels.table cimport FC_WIDTHS, fc_kernels, fc_tile, fc_winograd
+from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile, fc_winograd
 
 cnp.import_array()
 
@@ -463,6 +463,7 @@ cdef class Winograd(Direct):
         k.vector_step = step
         k.run = self.channels
         k.taps = depth
+        k.chain = FC_CHAIN // 2  # what the transforms lose, shorter chains make good
         k.scalar_taps = o.scalar_taps
         k.vector_taps = o.vector_taps
         k.out_row = plan.p_tile

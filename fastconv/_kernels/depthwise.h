@@ -9,7 +9,7 @@ static inline __attribute__((always_inline)) void JOIN(depthwise)(const fc_tile 
     for (int drained = 0;; drained = 1) {
         VECTORS for (int r = 0; r < rows; r++)
             sum[r] = (vector){0};
-        for (const ptrdiff_t stop = t->taps - k < CHAIN ? t->taps : k + CHAIN; k < stop; k++) {
+        for (const ptrdiff_t stop = t->taps - k < FC_CHAIN ? t->taps : k + FC_CHAIN; k < stop; k++) {
             const char *pixels = t->scalars + t->scalar_taps[k];
             const vector weight = *(const vector *)(t->vectors + t->vector_taps[k]);
             VECTORS for (int r = 0; r < rows; r++)

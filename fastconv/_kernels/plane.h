@@ -39,7 +39,7 @@ static inline __attribute__((always_inline)) void JOIN(plane)(const fc_tile *t, 
     for (int drained = 0;; drained = 1) {
         VECTORS for (int r = 0; r < rows; r++)
             sum[r][0] = (vector){0};
-        for (const ptrdiff_t stop = t->taps - k < CHAIN ? t->taps : k + CHAIN; k < stop; k++) {
+        for (const ptrdiff_t stop = t->taps - k < FC_CHAIN ? t->taps : k + FC_CHAIN; k < stop; k++) {
             const T weight = ((const T *)t->scalars)[k];
             const char *lanes = t->vectors + t->vector_taps[k];
             VECTORS for (int r = 0; r < rows; r++)
@@ -114,7 +114,7 @@ EACH_ROWS(PLANE)
 #define BAND(rows) \
     static void JOIN(band_##rows)(const fc_tile *t) \
     { \
-        const ptrdiff_t chain = t->taps < CHAIN ? CHAIN / t->taps : 1; \
+        const ptrdiff_t chain = t->taps < FC_CHAIN ? FC_CHAIN / t->taps : 1; \
         if (t->run <= chain) \
             JOIN(band)(t, rows, BAND_VECTORS, 0, chain); \
         else \

@@ -10,6 +10,9 @@ enum { FC_FLOAT32, FC_FLOAT64, FC_DTYPES };
 /* Tile widths are 1, 2, 4 or 8 vectors; the index is the base-2 logarithm. */
 enum { FC_WIDTHS = 4, FC_MAX_ROWS = 14 };
 
+/* Terms that are added up in one chain; a long sum is one of partial sums, for its accuracy. */
+enum { FC_CHAIN = 256 };
+
 /* One register tile: out[r][l] = sum over taps t and steps i of  scalar[r, t, i] * vector[l, t, i].
    All strides and offsets are in bytes. */
 typedef struct {
@@ -18,6 +21,7 @@ typedef struct {
     const ptrdiff_t *scalar_taps;  /* offset of every tap in each operand */
     const ptrdiff_t *vector_taps;
     ptrdiff_t taps, run;           /* the reduction: taps x run steps */
+    ptrdiff_t chain;               /* register tiles add up so many at a time */
     ptrdiff_t scalar_row, scalar_step, vector_step;
     char *out;
     ptrdiff_t out_row;

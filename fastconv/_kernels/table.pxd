@@ -8,6 +8,7 @@ cdef extern from "table.h":
         FC_DTYPES
         FC_WIDTHS
         FC_MAX_ROWS
+        FC_CHAIN
         FC_WINOGRADS
 
     ctypedef struct fc_tile:
@@ -15,7 +16,7 @@ cdef extern from "table.h":
         const char* vectors
         const Py_ssize_t* scalar_taps
         const Py_ssize_t* vector_taps
-        Py_ssize_t taps, run
+        Py_ssize_t taps, run, chain
         Py_ssize_t scalar_row, scalar_step, vector_step
         char* out
         Py_ssize_t out_row

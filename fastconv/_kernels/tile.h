@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) void JOIN(tile)(const fc_tile *t, c
         VECTORS for (int r = 0; r < rows; r++)
             VECTORS for (int v = 0; v < width; v++)
                 sum[r][v] = (vector){0};
-        for (ptrdiff_t room = CHAIN; room > 0 && (left > 0 || tap < t->taps);) {
+        for (ptrdiff_t room = t->chain; room > 0 && (left > 0 || tap < t->taps);) {
             if (left == 0) {
                 scalars = t->scalars + t->scalar_taps[tap];
                 vectors = t->vectors + t->vector_taps[tap++];

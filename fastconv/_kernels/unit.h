@@ -20,8 +20,6 @@
 #define FETCH(address) ((void)0)
 #endif
 
-/* Terms that are added up in one chain; a long sum is one of partial sums, for its accuracy. */
-#define CHAIN 256
 /* Tiles one vector wide have up to so many rows. */
 #if REGISTERS >= 32
 #define MOST_ROWS 14
