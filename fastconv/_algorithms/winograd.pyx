@@ -41,7 +41,7 @@ cdef enum:
     # Bytes of copied images at a time, though never less than one image.
     COPIED = 64 << 20
 
-# The share of a call that transforms at least take: fewer channels or filters are not worth it.
+# With fewer channels or filters the transforms take longer than they save.
 LEAST_CHANNELS = 8
 
 

@@ -241,7 +241,8 @@ def _remembered(problem, settings, prepacked, rivals):
     """
     threads = machine_for(problem, settings.threads).threads
     entry = wisdom.find(problem, threads, prepacked)
-    if entry is None or _favourite(rivals).room.name not in entry.seconds:
+    timed = _comparable(rivals, threads) or rivals
+    if entry is None or _favourite(timed).room.name not in entry.seconds:
         return None
     return entry
 
