@@ -43,19 +43,20 @@ def test_random_rooms_give_exact_results_on_every_small_problem(seed):
         if record["macs"] > LARGEST:
             continue
         case = problems.conv("conv_edge", index)
-        x, w, b = case.floats(np.float32, last=index % 2)
-        options = dict(case.options, data_format="channels_last" if index % 2 else "channels_first")
-        expected = np.moveaxis(case.expected, 1, -1) if index % 2 else case.expected
-        with planner.random_choices(seed), fastconv.config(threads=1 + seed % 2):
-            told = fastconv.explain(case.function, x, w, b, **options)
-            y = case.function(x, w, b, **options)
-        rooms.add(told.algorithm)
-        assert told.reason in ("random", "sole candidate")
-        if told.chosen.tier == "exact":
-            assert np.array_equal(y, expected), f"{told.algorithm}: {told.problem}"
-        else:
-            error = np.linalg.norm(y - expected)
-            assert error <= 1e-6 * np.linalg.norm(expected), f"{told.algorithm}: {told.problem}"
+        for last in (False, True):
+            x, w, b = case.floats(np.float32, last)
+            options = dict(case.options, data_format="channels_last" if last else "channels_first")
+            expected = np.moveaxis(case.expected, 1, -1) if last else case.expected
+            with planner.random_choices(seed), fastconv.config(threads=1 + seed % 2):
+                told = fastconv.explain(case.function, x, w, b, **options)
+                y = case.function(x, w, b, **options)
+            rooms.add(told.algorithm)
+            assert told.reason in ("random", "sole candidate")
+            if told.chosen.tier == "exact":
+                assert np.array_equal(y, expected), f"{told.algorithm}: {told.problem}"
+            else:
+                error = np.linalg.norm(y - expected)
+                assert error <= 1e-6 * np.linalg.norm(expected), f"{told.algorithm}: {told.problem}"
     # On machines without a tile unit, nothing is split.
     absent = set() if isa.has_tile_unit() else {"split_bfloat16"}
     assert rooms == {room.name for room in registry.rooms_for("conv")} - absent

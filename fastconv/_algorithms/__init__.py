@@ -5,6 +5,7 @@ direct_channels    convolution, lanes = output channels
 direct_pixels      convolution, lanes = output pixels
 direct_depthwise   one filter per channel, lanes = channels
 direct_planes      filters of one channel each, lanes = output pixels
+direct_windows     the same with 3x3 or 5x5 taps, read in place
 direct_weight      gradients to the weight
 winograd           3x3 kernels with fewer products, by transforms of small tiles
 split_bfloat16     float32 convolution on a tile unit, by products of bfloat16 parts
@@ -16,6 +17,7 @@ registry           the list of rooms
 _direct            what the direct rooms share: the compiled problem, packed weights
 _boxes             boxes of outputs and shares of filters, for threads and caches
 _packing           copies of a box's inputs in the orders that tiles read, and back
+_windows           windows that kernels read in place
 _winograd_tiles    where its tiles lie, and how they are shared out
 _tasks             how rooms that pack whole images share out their tiles
 _weight_sums       sums of weight gradients: added up, and brought into weights

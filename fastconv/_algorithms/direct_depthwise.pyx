@@ -1,7 +1,7 @@
 # Direct depthwise convolution: every lane is a channel of its own, so a tile is some neighbouring
-# pixels x one vector of channels. A task brings a box of one vector of channels, padded, pixel
-# after pixel, into the nearest caches (channels-first planes are transposed on the way in and out):
-# all its reads are then whole, aligned vectors, whatever the stride, the dilation or the layout.
+# pixels x one vector of channels. Where channels are neighbours, windows are read in place; else a
+# task brings a box of one vector of channels, pixel after pixel, into the nearest caches, and its
+# outputs back (channels-first planes are transposed on the way in and out).
 
 import numpy as np
 
@@ -12,10 +12,11 @@ from fastconv._algorithms._direct import supports as _supports, too_sparse
 from fastconv._algorithms._boxes cimport Box, Boxes, box_at, reach, share_out
 from fastconv._algorithms._direct cimport Direct, tile_count
 from fastconv._algorithms._packing cimport Pixels, pack_pixels, pixels_of, unpack_pixels
+from fastconv._algorithms._windows cimport see_windows
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.threads cimport usable
-from fastconv._kernels.table cimport fc_kernels, fc_tile
+from fastconv._kernels.table cimport fc_kernels, fc_windows
 
 cnp.import_array()
 
@@ -23,25 +24,33 @@ name = "direct_depthwise"
 kinds = ("conv",)
 local = True
 
+cdef enum:
+    LINE = 8  # pixels of a tile, at most
+    # Vectors of channels share tasks, up to so many, where so many tasks are left for each thread.
+    MOST_VECTORS = 4
+    TASKS_PER_THREAD = 4
 
-# How one problem runs for some threads.
+
+# How one problem runs for some threads and arrays.
 cdef struct Layout:
     Geometry g               # every vector of channels a group
-    Boxes boxes
-    Pixels packed
-    Py_ssize_t taps
+    bint in_place            # both arrays have channels as neighbours
+    Py_ssize_t channels
     Py_ssize_t lanes, size   # channels per vector, bytes per element
-    Py_ssize_t outputs       # bytes of a box's outputs, for channels-first
+    Py_ssize_t taps
     bint relu
+    Boxes boxes
+    Py_ssize_t lead          # the first channel whose vectors lie in whole cache lines
+    Py_ssize_t run, runs     # channels per task, tasks per box
+    Pixels packed
+    Py_ssize_t outputs       # bytes of a box's outputs, for channels-first
 
 
 cdef struct Operands:
     View x
     View y
-    const char* weights
+    const char* weights      # (taps, channels)
     const char* bias
-    Py_ssize_t* pixel_taps
-    Py_ssize_t* lane_taps
     char* packed             # boxes of all threads
 
 
@@ -58,22 +67,23 @@ def supports(problem):
 
 def estimate(problem, machine, prepacked):
     cdef Depthwise state = Depthwise(problem)
-    cdef Layout plan = state.lay_out(machine.threads)
+    cdef Layout plan = state.lay_out(machine.threads, state.last)
     outputs = problem.macs // problem.taps
     vectors = outputs // problem.in_channels * state.blocks
+    boxes = 0 if state.last else plan.boxes.units
     return machine.seconds(
         name,
         flops=2 * vectors * state.k.lanes * problem.taps,
-        tiles=tile_count(vectors, state.k.depthwise_rows),
-        moved=plan.boxes.units * plan.packed.bytes // plan.size,
-        rows=plan.boxes.units * plan.packed.rows,
+        tiles=tile_count(vectors, LINE),
+        moved=boxes * plan.packed.bytes // plan.size,
+        rows=boxes * plan.packed.rows,
         outputs=0 if state.last else outputs,
     )
 
 
 def workspace(problem, threads):
     cdef Depthwise state = Depthwise(problem)
-    cdef Layout plan = state.lay_out(threads)
+    cdef Layout plan = state.lay_out(threads, state.last)
     return _scratch_bytes(&plan, threads)
 
 
@@ -82,15 +92,12 @@ def compile(problem):
 
 
 def prepare(Depthwise state, weight, threads):
-    """Weights as [block of channels][tap][lane]; the last block ends with the last channel."""
-    cdef Py_ssize_t lanes = state.k.lanes, size = state.size, taps = state.taps, block, first
+    """Weights as (taps, channels)."""
+    cdef Py_ssize_t size = state.size, taps = state.taps, tap = _tap_bytes(state.g.in_channels, size)
     weight = np.ascontiguousarray(weight, state.dtype)
-    cdef Scratch packed = acquire(state.blocks * taps * lanes * size)
-    cdef const char* source = <const char*> cnp.PyArray_DATA(weight)
-    for block in range(state.blocks):
-        first = _first_channel(block, lanes, state.g.in_channels)
-        state.k.pack(source + first * taps * size, taps * size,
-                     packed.data + block * taps * lanes * size, lanes, lanes, 1, taps)
+    cdef Scratch packed = acquire(taps * tap)
+    state.k.transpose(<const char*> cnp.PyArray_DATA(weight), taps * size, packed.data, tap,
+                      state.g.in_channels, taps, 1)
     return packed
 
 
@@ -100,15 +107,17 @@ def run(Depthwise state, Scratch packed, inputs, outputs, threads):
     if bias is not None:
         bias = np.ascontiguousarray(bias, state.dtype)
     cdef int workers = usable(threads)
-    cdef Layout plan = state.lay_out(workers)
     cdef Operands o
     o.x = state.input_view(x)
     o.y = view_of(y, state.last)
     o.weights = packed.data
     o.bias = state.bias(bias)
+    cdef Layout plan = state.lay_out(workers, o.x.channel == o.y.channel == state.size)
+    state.share_channels(&plan, &o.x, workers)
     cdef Scratch scratch = acquire(_scratch_bytes(&plan, workers))
+    o.packed = scratch.data
     with nogil:
-        _run(&plan, state.k, &o, scratch.data, workers)
+        _run(&plan, state.k, &o, workers)
 
 
 cdef class Depthwise(Direct):
@@ -125,107 +134,104 @@ cdef class Depthwise(Direct):
         return (reach(&self.g, 0, self.g.output[0]) * reach(&self.g, 1, self.g.output[1])
                 * reach(&self.g, 2, self.g.output[2]))
 
-    cdef Layout lay_out(self, int threads) noexcept nogil:
+    cdef Layout lay_out(self, int threads, bint in_place) noexcept nogil:
         """Boxes for this many threads."""
         cdef Layout plan
         plan.g = self.g
         plan.g.groups = self.blocks
+        plan.in_place = in_place
+        plan.channels = self.g.in_channels
         plan.taps = self.taps
         plan.lanes = self.k.lanes
         plan.size = self.size
         plan.relu = self.relu
         # A box's outputs take about as much of the cache as its inputs.
-        plan.boxes = share_out(&plan.g, False, self.k.depthwise_rows, 1,
-                               2 * plan.lanes * plan.size, 0, threads)
+        plan.boxes = share_out(&plan.g, False, LINE, 1, 2 * plan.lanes * plan.size, 0, threads)
         plan.packed = pixels_of(&plan.g, plan.boxes.size, plan.lanes, True, plan.size)
         plan.outputs = (plan.boxes.size[0] * plan.boxes.size[1] * plan.boxes.size[2] * plan.lanes
                         * plan.size + 4095) // 4096 * 4096
         return plan
 
+    cdef void share_channels(self, Layout* plan, const View* x, int threads) noexcept nogil:
+        """How many channels a task takes."""
+        cdef Py_ssize_t vector = plan.lanes * plan.size, offset = <Py_ssize_t> (<size_t> x.data % vector)
+        plan.lead = 0
+        plan.run = plan.lanes
+        if plan.in_place:
+            plan.run *= max(1, min(MOST_VECTORS, plan.boxes.units // (threads * TASKS_PER_THREAD)))
+            # One more vector is worth it where all others then lie in whole cache lines.
+            if offset % plan.size == 0 and x.axis[2] % vector == 0 and plan.channels >= 8 * plan.lanes:
+                plan.lead = (vector - offset) % vector // plan.size
+        plan.runs = tile_count(plan.channels - plan.lead, plan.run)
 
-cdef Py_ssize_t _first_channel(Py_ssize_t block, Py_ssize_t lanes,
-                               Py_ssize_t channels) noexcept nogil:
-    """Blocks are whole vectors: the last one starts early rather than read beyond a pixel."""
-    return min(block * lanes, channels - lanes)
 
-
-cdef Py_ssize_t _taps_bytes(const Layout* plan) noexcept nogil:
-    return (2 * plan.taps * sizeof(Py_ssize_t) + 4095) // 4096 * 4096
+cdef Py_ssize_t _tap_bytes(Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
+    """From tap to tap: an odd number of cache lines, so that taps fall into different cache sets."""
+    return ((channels * size + 63) // 64 | 1) * 64
 
 
 cdef Py_ssize_t _scratch_bytes(const Layout* plan, int threads) noexcept nogil:
-    return _taps_bytes(plan) + threads * (plan.packed.bytes + plan.outputs)
+    return 0 if plan.in_place else threads * (plan.packed.bytes + plan.outputs)
 
 
-cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scratch,
-               int threads) noexcept nogil:
-    cdef const Geometry* g = &plan.g
-    cdef Py_ssize_t t, d, h, w, unit
-    o.pixel_taps = <Py_ssize_t*> scratch
-    o.lane_taps = o.pixel_taps + plan.taps
-    o.packed = scratch + _taps_bytes(plan)
-    for t in range(plan.taps):
-        w = t % g.kernel[2]
-        h = t // g.kernel[2] % g.kernel[1]
-        d = t // (g.kernel[2] * g.kernel[1])
-        o.pixel_taps[t] = (d * g.dilation[0] * plan.packed.slice + h * g.dilation[1] * plan.packed.row
-                           + w * g.dilation[2] * plan.packed.pixel)
-        o.lane_taps[t] = t * plan.lanes * plan.size
+cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, int threads) noexcept nogil:
+    cdef Py_ssize_t task, tasks = plan.boxes.units // plan.g.groups * plan.runs
     if threads == 1:  # a parallel region costs more than a small problem
-        for unit in range(plan.boxes.units):
-            _box(plan, k, o, unit, 0)
+        for task in range(tasks):
+            _box(plan, k, o, task, 0)
         return
     # Static: neighbouring channels share cache lines, so each thread takes a run of neighbours.
-    for unit in prange(plan.boxes.units, num_threads=threads, schedule="static"):
-        _box(plan, k, o, unit, threadid())
+    for task in prange(tasks, num_threads=threads, schedule="static"):
+        _box(plan, k, o, task, threadid())
 
 
 cdef void _box(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
                int thread) noexcept nogil:
-    """One box of one vector of channels; tasks are numbered over (image, box, channels)."""
+    """One box of some channels; tasks are numbered over (image, box, run of channels)."""
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t count = plan.boxes.count[0] * plan.boxes.count[1] * plan.boxes.count[2]
-    cdef Py_ssize_t place = task // g.groups
-    cdef Box box = box_at(g, &plan.boxes, (place // count * g.groups + task % g.groups) * count
-                          + place % count)
-    cdef Py_ssize_t channel = _first_channel(box.group, plan.lanes, g.in_channels)
-    cdef Py_ssize_t width = box.output[2], row_bytes = plan.packed.row * g.stride[1]
-    cdef Py_ssize_t slice_bytes = plan.packed.slice * g.stride[0]
-    cdef Py_ssize_t tiles = tile_count(width, k.depthwise_rows), pixels = tile_count(width, tiles)
-    cdef char* packed = o.packed + thread * (plan.packed.bytes + plan.outputs)
+    cdef Py_ssize_t place = task // plan.runs, run = task % plan.runs
+    cdef Py_ssize_t stop = min(plan.lead + (run + 1) * plan.run, plan.channels)
+    # The last channels are a whole vector, too.
+    cdef Py_ssize_t channel = min(plan.lead + run * plan.run if run else 0, plan.channels - plan.lanes)
+    cdef Box box = box_at(g, &plan.boxes, place // count * g.groups * count + place % count)
+    cdef fc_windows w
+    see_windows(&w, g, &o.x, &o.y, &box)
+    w.input += channel * o.x.channel
+    w.out += channel * o.y.channel
+    w.weights = o.weights + channel * plan.size
+    w.weights_step = _tap_bytes(plan.channels, plan.size)
+    w.bias = NULL if o.bias == NULL else o.bias + channel * plan.size
+    w.count = stop - channel
+    w.lead = 0 if run else plan.lead
+    w.relu = plan.relu
+    if plan.in_place:
+        k.pixel_windows(&w)
+    else:
+        _packed_windows(plan, k, o, &w, &box, channel, o.packed + thread * (plan.packed.bytes + plan.outputs))
+
+
+cdef void _packed_windows(const Layout* plan, const fc_kernels* k, const Operands* o, fc_windows* w,
+                          const Box* box, Py_ssize_t channel, char* packed) noexcept nogil:
+    """One vector of channels, packed and, where its outputs are no neighbours, unpacked."""
+    cdef const Geometry* g = &plan.g
     cdef char* gathered = packed + plan.packed.bytes
-    cdef char* output = o.y.data + box.image * o.y.batch + channel * o.y.channel
-    cdef bint direct = o.y.channel == plan.size
-    cdef Py_ssize_t d, h, column, i
-    cdef const char* source
+    cdef char* out = w.out
     cdef View x = o.x
-    cdef fc_tile t
+    cdef int i
     x.data += box.image * x.batch + channel * x.channel
-    pack_pixels(g, &plan.packed, &x, &box, packed, 0, plan.packed.rows, plan.size, k)
+    pack_pixels(g, &plan.packed, &x, box, packed, 0, plan.packed.rows, plan.size, k)
+    w.input = packed
+    w.axis = [plan.packed.slice, plan.packed.row, plan.packed.pixel]
     for i in range(3):
-        output += box.origin[i] * o.y.axis[i]
-    t.vectors = o.weights + box.group * plan.taps * plan.lanes * plan.size
-    t.scalar_taps = o.pixel_taps
-    t.vector_taps = o.lane_taps
-    t.taps = plan.taps
-    t.scalar_row = plan.packed.pixel * g.stride[2]
-    t.out_row = o.y.axis[2] if direct else plan.packed.pixel
-    t.row_bias = NULL
-    t.lane_bias = NULL if o.bias == NULL else o.bias + channel * plan.size
-    t.relu = plan.relu
-    for d in range(box.output[0]):
-        for h in range(box.output[1]):
-            source = packed + d * slice_bytes + h * row_bytes
-            if direct:
-                t.out = output + d * o.y.axis[0] + h * o.y.axis[1]
-            else:
-                t.out = gathered + (d * box.output[1] + h) * width * plan.packed.pixel
-            column = 0
-            while column < width:
-                t.scalars = source + column * t.scalar_row
-                k.depthwise[min(pixels, width - column)](&t)
-                t.out += pixels * t.out_row
-                column += pixels
-    if not direct:
-        unpack_pixels(&o.y, box.output, gathered, plan.packed.pixel, 0,
-                      box.output[0] * box.output[1] * width, plan.lanes, output, plan.size, k)
+        w.extent[i] = plan.packed.extent[i]
+        w.origin[i] = 0
+    if o.y.channel == plan.size:
+        k.pixel_windows(w)
+        return
+    w.out = gathered
+    w.out_axis = [box.output[1] * box.output[2] * plan.packed.pixel,
+                  box.output[2] * plan.packed.pixel, plan.packed.pixel]
+    k.pixel_windows(w)
+    unpack_pixels(&o.y, box.output, gathered, plan.packed.pixel, 0,
+                  box.output[0] * box.output[1] * box.output[2], plan.lanes, out, plan.size, k)

@@ -61,6 +61,12 @@ class Problem(NamedTuple):
         return self.batch * self.out_channels * prod(self.output) * per_output
 
     @property
+    def elements(self):
+        """Elements of the inputs and the outputs, weights aside."""
+        inputs = self.in_channels * prod(self.input)
+        return self.batch * (inputs + self.out_channels * prod(self.output))
+
+    @property
     def extent(self):
         """Kernel extent per axis, holes included."""
         return tuple(map(effective_kernel, self.kernel, self.dilation))

@@ -60,6 +60,27 @@ typedef struct {
                       const char *bias, int relu);
 } fc_winograd;
 
+/* Boxes of outputs of one plane each (or of one vector of planes, where channels are neighbours),
+   whose windows are read where the input lies: there is nothing but zeros outside `extent`. Three
+   axes: depth, height, width; distances are in bytes. */
+typedef struct {
+    const char *input;              /* the plane's element (0, 0, 0) */
+    ptrdiff_t extent[3], axis[3];   /* of the input */
+    ptrdiff_t kernel[3], stride[3], dilation[3];
+    ptrdiff_t origin[3];            /* where the first output's first tap lies */
+    const char *weights;            /* taps: scalars, or vectors of them */
+    const char *bias;               /* one, or a vector of them; NULL */
+    char *out;
+    ptrdiff_t outputs[3], out_axis[3];
+    int relu;
+    /* Single planes: their number, and what leads from one to the next. Neighbouring channels: their
+       number, the first to begin a vector at (0 is done as well), and what leads from tap to tap. */
+    ptrdiff_t count, lead;
+    ptrdiff_t input_step, weights_step, bias_step, out_step;
+} fc_windows;
+
+typedef void (*fc_windows_kernel)(const fc_windows *);
+
 typedef struct {
     int lanes;                                          /* elements of one vector */
     int passes;                                         /* of a vector through its unit: 1, or 2 halves */
@@ -67,6 +88,9 @@ typedef struct {
     fc_tile_kernel tile[FC_WIDTHS][FC_MAX_ROWS + 1];    /* [log2 width][rows] */
     int depthwise_rows;
     fc_tile_kernel depthwise[FC_MAX_ROWS + 1];          /* one vector wide: [rows] */
+    fc_windows_kernel pixel_windows;                    /* lanes are channels, each with its filter */
+    fc_windows_kernel plane_windows;                    /* lanes are neighbours of a row */
+    fc_windows_kernel narrow_windows;                   /* the same for rows of half a vector */
     int plane_rows;                                     /* one channel plane, one filter: */
     fc_tile_kernel plane[FC_MAX_ROWS + 1];              /* [rows], a vector wide, any tap offsets */
     int band_rows, band_lanes;

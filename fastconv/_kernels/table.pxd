@@ -40,6 +40,25 @@ cdef extern from "table.h":
         void (*weights)(const char*, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t) noexcept nogil
         int (*outputs_of)(const char*, Py_ssize_t, char**, Py_ssize_t, const char*, int) noexcept nogil
 
+    ctypedef struct fc_windows:
+        const char* input
+        Py_ssize_t extent[3]
+        Py_ssize_t axis[3]
+        Py_ssize_t kernel[3]
+        Py_ssize_t stride[3]
+        Py_ssize_t dilation[3]
+        Py_ssize_t origin[3]
+        const char* weights
+        const char* bias
+        char* out
+        Py_ssize_t outputs[3]
+        Py_ssize_t out_axis[3]
+        int relu
+        Py_ssize_t count, lead
+        Py_ssize_t input_step, weights_step, bias_step, out_step
+
+    ctypedef void (*fc_windows_kernel)(const fc_windows*) noexcept nogil
+
     ctypedef struct fc_kernels:
         int lanes
         int passes
@@ -47,6 +66,9 @@ cdef extern from "table.h":
         fc_tile_kernel tile[FC_WIDTHS][FC_MAX_ROWS + 1]
         int depthwise_rows
         fc_tile_kernel depthwise[FC_MAX_ROWS + 1]
+        fc_windows_kernel pixel_windows
+        fc_windows_kernel plane_windows
+        fc_windows_kernel narrow_windows
         int plane_rows
         fc_tile_kernel plane[FC_MAX_ROWS + 1]
         int band_rows

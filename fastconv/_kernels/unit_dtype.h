@@ -12,6 +12,20 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #include "depthwise.h"
 #include "transpose.h"
 #include "plane.h"
+#include "windows.h"
+#include "pixel_windows.h"
+#define PART(name) JOIN(window_##name)
+#define PART_BYTES VECTOR_BYTES
+#include "plane_windows.h"
+#undef PART
+#undef PART_BYTES
+#if VECTOR_BYTES >= 64
+#define PART(name) JOIN(half_window_##name)
+#define PART_BYTES (VECTOR_BYTES / 2)
+#include "plane_windows.h"
+#undef PART
+#undef PART_BYTES
+#endif
 #include "winograd.h"
 
 /* Independent chains of multiply-adds, enough to hide their latency. */
@@ -40,6 +54,11 @@ static void JOIN(fill)(fc_kernels *k)
     JOIN(fill_tiles)(k);
     JOIN(fill_depthwise)(k);
     JOIN(fill_planes)(k);
+    k->pixel_windows = JOIN(pixel_windows);
+    k->plane_windows = k->narrow_windows = JOIN(window_all);
+#if VECTOR_BYTES >= 64
+    k->narrow_windows = JOIN(half_window_all);
+#endif
     JOIN(fill_winograd)(k);
     k->transpose = JOIN(transpose);
     k->copy = JOIN(copy);

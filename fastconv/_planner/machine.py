@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from .._kernels import isa
 
-# A thread is worth starting for this many multiply-adds (a fork and join costs microseconds).
+# A thread is worth starting for this many multiply-adds (a fork and join costs microseconds), and an
+# element that is read or written costs about as much as some of them.
 MACS_PER_THREAD = 200_000
+MACS_PER_ELEMENT = 4
 
 
 class Machine(NamedTuple):
@@ -32,7 +34,8 @@ class Machine(NamedTuple):
 
 def machine_for(problem, threads):
     """This machine for `problem`, with no more threads than its work repays."""
-    threads = max(1, min(threads, problem.macs // MACS_PER_THREAD))
+    work = problem.macs + MACS_PER_ELEMENT * problem.elements
+    threads = max(1, min(threads, work // MACS_PER_THREAD))
     wide = 2 if problem.dtype == "float64" else 1
     return Machine(threads, isa.nominal_flops() / wide * threads, isa.active())
 
