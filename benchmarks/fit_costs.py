@@ -29,7 +29,7 @@ from fastconv.config import current
 from . import problem_sets
 
 SETS = ("resnet50", "vgg19", "alexnet", "googlenet", "mobilenet", "mobilenet_dw", "wavenet",
-        "unet3d", "segnet", "images", "fir", "small")  # fmt: skip
+        "unet3d", "segnet", "images", "fir", "small", "depthwise_edges")  # fmt: skip
 DATA = Path(machine.__file__).with_name("costs.json")
 LAYOUTS = ("channels_first", "channels_last")
 # Rooms predicted to need longer than this are not timed: their prices follow from smaller problems.
@@ -57,13 +57,15 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=0.006, help="per timing (default 0.006)")
     parser.add_argument("--sets", default=",".join(SETS), help="problem sets, comma-separated")
+    parser.add_argument("--rooms", help="store the prices of these rooms only, comma-separated")
     options = parser.parse_args(arguments)
     samples = collect(options.sets.split(","), options.seconds)
     best = {}
     for rows in samples.values():
         for run, _, measured in rows:
             best[run] = min(best.get(run, np.inf), measured)
-    store({name: fit(name, rows, best) for name, rows in samples.items()})
+    wanted = options.rooms.split(",") if options.rooms else samples
+    store({name: fit(name, samples[name], best) for name in wanted})
 
 
 def collect(sets, seconds):

@@ -78,6 +78,7 @@ def estimate(problem, machine, prepacked):
         moved=boxes * plan.packed.bytes // plan.size,
         rows=boxes * plan.packed.rows,
         outputs=0 if state.last else outputs,
+        elements=problem.elements,
     )
 
 

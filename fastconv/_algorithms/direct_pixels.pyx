@@ -96,6 +96,9 @@ def estimate(problem, machine, prepacked):
         rows=rows,
         # Parallel regions, which threads enter and leave together; shared boxes are packed in one.
         regions=machine.threads * (1 + (plan.slots > 0 and plan.boxes.shares > 1)) if machine.threads > 1 else 0,
+        # What is done once per box, and once per block of filters that is packed.
+        boxes=plan.boxes.units,
+        blocks=0 if prepacked else problem.groups * plan.blocks,
         weights=weights,
         far_weights=max(weights - NEAR_WEIGHTS, 0),
     )

@@ -74,14 +74,18 @@ def estimate(problem, machine, prepacked):
     cdef Py_ssize_t* n = plan.boxes.size
     cdef Py_ssize_t kernel = state.g.kernel[2], step = state.step
     cdef Py_ssize_t rows = tile_count(n[1], tile_count(n[1], TILE_ROWS if kernel == 3 and step == 1 else 4))
+    cdef Py_ssize_t loads = (rows - 1) * step + kernel
+    if kernel == 5:
+        loads += rows * kernel  # too many taps to keep in registers
     planes = plan.boxes.units * state.filters
     tiles = planes * n[0] * tile_count(n[1], rows) * tile_count(n[2], state.k.lanes)
     return machine.seconds(
         name,
         flops=2 * tiles * rows * state.k.lanes * state.taps,
         tiles=tiles,
-        loads=tiles * (state.taps // kernel) * ((rows - 1) * step + kernel),
+        loads=tiles * (state.taps // kernel) * loads,
         planes=planes,
+        elements=problem.elements,
     )
 
 
