@@ -3,11 +3,12 @@
 import numpy as np
 import problems
 import pytest
+from eager import every_thread
 
 import fastconv
 from fastconv._algorithms import registry
 from fastconv._kernels import isa
-from fastconv._planner import machine, planner
+from fastconv._planner import planner
 from fastconv.config import current
 
 CASES = [
@@ -22,12 +23,9 @@ CHOOSY = ("direct_depthwise", "direct_planes", "direct_windows", "winograd")
 
 
 @pytest.fixture(autouse=True)
-def every_thread_asked_for(monkeypatch):
-    """Threads work on small problems too, which they would not repay."""
-    monkeypatch.setattr(machine, "MACS_PER_THREAD", 1)
-    planner.forget()
-    yield
-    planner.forget()
+def every_thread_asked_for():
+    with every_thread():
+        yield
 
 
 def runs(case, dtype):

@@ -4,11 +4,11 @@ import gradients
 import numpy as np
 import problems
 import pytest
+from eager import every_thread
 
 import fastconv
 from fastconv import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from fastconv._kernels import isa
-from fastconv._planner import machine, planner
 from fastconv.shapes import conv_transpose_output_shape
 
 TRANSPOSE = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}
@@ -23,12 +23,9 @@ RECORDS = [
 
 
 @pytest.fixture
-def every_thread_asked_for(monkeypatch):
-    """Threads work on small problems too, which they would not repay."""
-    monkeypatch.setattr(machine, "MACS_PER_THREAD", 1)
-    planner.forget()
-    yield
-    planner.forget()
+def every_thread_asked_for():
+    with every_thread():
+        yield
 
 
 def integers(seed, *shape, dtype=float):

@@ -4,12 +4,13 @@ import gradients
 import numpy as np
 import problems
 import pytest
+from eager import every_thread
 
 import fastconv
 from fastconv._algorithms import registry
 from fastconv._core.problem import Problem
 from fastconv._kernels import isa
-from fastconv._planner import machine, planner
+from fastconv._planner import planner
 from fastconv.config import current
 
 LARGEST = 4e6  # multiply-adds
@@ -30,12 +31,9 @@ NEVER = 99.0  # what outputs hold before
 
 
 @pytest.fixture(autouse=True)
-def every_thread_asked_for(monkeypatch):
-    """Threads work on small problems too, which they would not repay."""
-    monkeypatch.setattr(machine, "MACS_PER_THREAD", 1)
-    planner.forget()
-    yield
-    planner.forget()
+def every_thread_asked_for():
+    with every_thread():
+        yield
 
 
 def small(record):

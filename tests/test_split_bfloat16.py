@@ -12,6 +12,7 @@ import numpy as np
 import problems
 import pytest
 import test_conv
+from eager import every_thread
 
 import fastconv
 from fastconv._algorithms import registry
@@ -44,13 +45,10 @@ RNG = np.random.default_rng(3)
 
 
 @pytest.fixture(autouse=True, params=LEVELS)
-def level(request, monkeypatch):
+def level(request):
     """A level with a tile unit; threads work on small problems too."""
-    monkeypatch.setattr(machine, "MACS_PER_THREAD", 1)
-    planner.forget()
-    with isa.use(request.param):
+    with every_thread(), isa.use(request.param):
         yield request.param
-    planner.forget()
 
 
 @pytest.fixture

@@ -2,21 +2,18 @@
 
 import numpy as np
 import pytest
+from eager import every_thread
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import fastconv
 from fastconv._kernels import isa
-from fastconv._planner import machine, planner
 
 
 @pytest.fixture(autouse=True)
-def every_thread_asked_for(monkeypatch):
-    """Threads work on small problems too, which they would not repay."""
-    monkeypatch.setattr(machine, "MACS_PER_THREAD", 1)
-    planner.forget()
-    yield
-    planner.forget()
+def every_thread_asked_for():
+    with every_thread():
+        yield
 
 
 def in_pieces(x):
@@ -160,3 +157,9 @@ def test_windows_of_planes_say_what_they_refuse(options, reason):
     x, w = np.ones((1, 8, 8, 8), np.float32), np.ones((8, 8 // groups, 3, 3), np.float32)
     with pytest.raises(ValueError, match=reason):
         fastconv.conv2d(x, w, groups=groups, algorithm="direct_windows", **options)
+
+
+def test_windows_of_planes_refuse_five_taps_at_a_stride_of_two_in_vectors_of_two():
+    x, w = np.ones((1, 1, 9, 9)), np.ones((1, 1, 5, 5))
+    with isa.use("baseline"), pytest.raises(ValueError, match="needs longer vectors for 5 taps"):
+        fastconv.conv2d(x, w, stride=2, algorithm="direct_windows")

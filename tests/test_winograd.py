@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from eager import every_thread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastconv
 from fastconv._algorithms import registry
 from fastconv._kernels import isa
-from fastconv._planner import machine, planner
 
 ROOM = "winograd"
 room = next(one for one in registry.ROOMS if one.name == ROOM)
@@ -16,12 +16,9 @@ LAYOUTS = ("channels_first", "channels_last")
 
 
 @pytest.fixture(autouse=True)
-def every_thread_asked_for(monkeypatch):
-    """Threads work on small problems too, which they would not repay."""
-    monkeypatch.setattr(machine, "MACS_PER_THREAD", 1)
-    planner.forget()
-    yield
-    planner.forget()
+def every_thread_asked_for():
+    with every_thread():
+        yield
 
 
 @pytest.fixture
