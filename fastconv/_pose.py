@@ -32,6 +32,7 @@ class Posed(NamedTuple):
     executable: object  # what runs; None if nothing does, or if the data decide
     packs: bool  # whether weights can be packed in advance
     note: str  # how `problem` differs from the operation
+    exchanged: bool = False  # whether filters and channels of the weight change places
 
 
 def pose(op, args, kwargs, settings, *, prepacked=False):
@@ -122,7 +123,7 @@ def _of_phases(call, arguments, gradient, settings, packs, note):
     count = len(gradient.phases)
     part = f"the largest of {count} stride phases" if count > 1 else "with the kernel reversed"
     note = f"{note}; {part}" if note else part
-    return Posed(call, arguments, gradient.main.problem, settings, gradient, packs, note)
+    return Posed(call, arguments, gradient.main.problem, settings, gradient, packs, note, True)
 
 
 def parts(posed):

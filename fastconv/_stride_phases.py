@@ -91,7 +91,8 @@ class InputGradient:
         self.problem = problem
         self.phases = tuple(phases(problem))
         self._executables = [
-            planner.choose(phase.problem, settings, prepacked=prepacked) for phase in self.phases
+            planner.choose(phase.problem, settings, prepacked=prepacked, exchanged=True)
+            for phase in self.phases
         ]
         covered = sum(prod(phase.problem.output) for phase in self.phases)
         self._gaps = covered < prod(problem.input)

@@ -84,7 +84,9 @@ def tune(posed, budget, progress):
         if terminal is not None:
             terminal.close()
     result = Tuning(
-        explanation.explain(one.problem, one.settings, prepacked=prepacked, note=one.note)
+        explanation.explain(
+            one.problem, one.settings, prepacked=prepacked, exchanged=one.exchanged, note=one.note
+        )
         for one, prepacked in work
     )
     result.saved = saved

@@ -98,8 +98,9 @@ def explain(op, *args, **kwargs):
     if not posed.problem.macs:
         return explanation.empty(posed.problem, posed.settings, _NOTHING)
     return explanation.explain(
-        posed.problem, posed.settings, executable=posed.executable, note=posed.note
-    )
+        posed.problem, posed.settings, exchanged=posed.exchanged, executable=posed.executable,
+        note=posed.note,
+    )  # fmt: skip
 
 
 def tune(op, *args, budget=1.0, progress=None, **kwargs):
@@ -199,8 +200,8 @@ class Plan:
         if not posed.problem.macs:
             return explanation.empty(posed.problem, posed.settings, _NOTHING)
         return explanation.explain(
-            posed.problem, posed.settings, prepacked=posed.packs, executable=posed.executable,
-            note=posed.note,
+            posed.problem, posed.settings, prepacked=posed.packs, exchanged=posed.exchanged,
+            executable=posed.executable, note=posed.note,
         )  # fmt: skip
 
     def _checked(self, input):

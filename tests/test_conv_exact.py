@@ -19,7 +19,7 @@ CASES = [
 # The transform of winograd is exact for integers too, unlike those of the others that are not local.
 ROOMS = [room for room in registry.rooms_for("conv") if room.local or room.name == "winograd"]
 # A room for some problems only; the others refuse nothing here.
-CHOOSY = ("direct_depthwise", "direct_planes", "direct_windows", "winograd")
+CHOOSY = ("direct_depthwise", "direct_dots", "direct_planes", "direct_windows", "winograd")
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 =================  =================================================================
 direct_channels    convolution, lanes = output channels
 direct_pixels      convolution, lanes = output pixels
+direct_dots        convolution, lanes = terms of a sum; filters are read as they are
 direct_depthwise   one filter per channel, lanes = channels
 direct_planes      filters of one channel each, lanes = output pixels
 direct_windows     the same with 3x3 or 5x5 taps, read in place
@@ -38,7 +39,8 @@ Rooms know the kernels and the core, never each other. The face, in this order i
                           stands, or None if that shows in its being finite
 
 A room that does less for a lower precision says ``adaptive = True`` as well; one whose threads stay
-awake after a call, so that others cannot be timed beside it, ``spins = True``.
+awake after a call, so that others cannot be timed beside it, ``spins = True``; one that reads filters
+as they lie, and would have to copy those whose channels lie closer, ``in_order = True``.
 
 Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``grad_weight`` takes
 (x, gradient of y) and (gradient of the weight,); ``max_pool`` takes (x,) and (y, codes or None);

@@ -3,6 +3,7 @@
 from . import (
     direct_channels,
     direct_depthwise,
+    direct_dots,
     direct_pixels,
     direct_planes,
     direct_weight,
@@ -23,6 +24,7 @@ ROOMS = (
     direct_pixels,
     direct_windows,
     direct_planes,
+    direct_dots,
     winograd,
     split_bfloat16,
     im2col,

@@ -81,6 +81,19 @@ typedef struct {
 
 typedef void (*fc_windows_kernel)(const fc_windows *);
 
+/* sums[p][f] += the products of pixels[p] and filters[f], from `first` to `last` bytes along both;
+   sums are `sums_row` bytes apart from pixel to pixel. */
+enum { FC_DOT_FILTERS = 4, FC_DOT_PIXELS = 6 };
+typedef struct {
+    const char *const *pixels;
+    const char *filters[FC_DOT_FILTERS];
+    ptrdiff_t first, last;
+    char *sums;
+    ptrdiff_t sums_row;
+} fc_dots;
+
+typedef void (*fc_dots_kernel)(const fc_dots *);
+
 typedef struct {
     int lanes;                                          /* elements of one vector */
     int passes;                                         /* of a vector through its unit: 1, or 2 halves */
@@ -95,6 +108,8 @@ typedef struct {
     fc_tile_kernel plane[FC_MAX_ROWS + 1];              /* [rows], a vector wide, any tap offsets */
     int band_rows, band_lanes;
     fc_tile_kernel band[FC_MAX_ROWS + 1];               /* [rows], kernel rows on adjacent rows */
+    int dot_pixels;
+    fc_dots_kernel dots[FC_DOT_PIXELS + 1];             /* [pixels] */
     fc_winograd winograd[FC_WINOGRADS];                 /* F(2, 3) and F(4, 3) */
     fc_transpose_kernel transpose;
     fc_copy_kernel copy;

@@ -10,6 +10,8 @@ cdef extern from "table.h":
         FC_MAX_ROWS
         FC_CHAIN
         FC_WINOGRADS
+        FC_DOT_FILTERS
+        FC_DOT_PIXELS
 
     ctypedef struct fc_tile:
         const char* scalars
@@ -59,6 +61,15 @@ cdef extern from "table.h":
 
     ctypedef void (*fc_windows_kernel)(const fc_windows*) noexcept nogil
 
+    ctypedef struct fc_dots:
+        const char** pixels
+        const char* filters[FC_DOT_FILTERS]
+        Py_ssize_t first, last
+        char* sums
+        Py_ssize_t sums_row
+
+    ctypedef void (*fc_dots_kernel)(const fc_dots*) noexcept nogil
+
     ctypedef struct fc_kernels:
         int lanes
         int passes
@@ -74,6 +85,8 @@ cdef extern from "table.h":
         int band_rows
         int band_lanes
         fc_tile_kernel band[FC_MAX_ROWS + 1]
+        int dot_pixels
+        fc_dots_kernel dots[FC_DOT_PIXELS + 1]
         fc_winograd winograd[FC_WINOGRADS]
         fc_transpose_kernel transpose
         fc_copy_kernel copy

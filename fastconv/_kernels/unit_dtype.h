@@ -19,6 +19,7 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #include "plane_windows.h"
 #undef PART
 #undef PART_BYTES
+#include "dot.h" /* with the partial vectors of the windows */
 #if VECTOR_BYTES >= 64
 #define PART(name) JOIN(half_window_##name)
 #define PART_BYTES (VECTOR_BYTES / 2)
@@ -59,6 +60,7 @@ static void JOIN(fill)(fc_kernels *k)
 #if VECTOR_BYTES >= 64
     k->narrow_windows = JOIN(half_window_all);
 #endif
+    JOIN(fill_dots)(k);
     JOIN(fill_winograd)(k);
     k->transpose = JOIN(transpose);
     k->copy = JOIN(copy);

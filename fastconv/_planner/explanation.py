@@ -155,15 +155,16 @@ class Explanation:
         return lines
 
 
-def explain(problem, settings, *, prepacked=False, executable=None, note=""):
+def explain(problem, settings, *, prepacked=False, exchanged=False, executable=None, note=""):
     """The Explanation of what the planner chooses, or of an `executable` that it chose before."""
-    executable = executable or planner.choose(problem, settings, prepacked=prepacked)
+    ways = {"prepacked": prepacked, "exchanged": exchanged}
+    executable = executable or planner.choose(problem, settings, **ways)
     threads = machine_for(problem, settings.threads).threads
     entry = wisdom.find(problem, threads, prepacked)
     measured = entry.seconds if entry is not None else {}
     rows = [
         _row(problem, threads, candidate, measured.get(candidate.room.name))
-        for candidate in planner.candidates(problem, settings, prepacked=prepacked)
+        for candidate in planner.candidates(problem, settings, **ways)
     ]
     # What was measured first: times of both kinds do not compare.
     rows.sort(key=lambda row: (row.refusal is not None, row.measured is None,

@@ -72,12 +72,18 @@ class Executable(NamedTuple):
             self.reserve.run(weight, None, inputs, outputs)
 
 
-def candidates(problem, settings, *, prepacked=False):
-    """Every room of the problem's kind, the refused ones with their reason."""
+def candidates(problem, settings, *, prepacked=False, exchanged=False):
+    """Every room of the problem's kind, the refused ones with their reason.
+
+    `exchanged` says that filters and channels of the weight have changed places in memory.
+    """
     machine = machine_for(problem, settings.threads)
     found = []
     for room in registry.rooms_for(problem.kind):
         refusal = room.supports(problem)
+        if refusal is None and exchanged and not prepacked and settings.algorithm != room.name:
+            if getattr(room, "in_order", False):
+                refusal = "reads filters as they lie, and these have changed places with channels"
         if refusal is None and settings.max_workspace is not None:
             need = room.workspace(problem, machine.threads)
             if need > settings.max_workspace:
@@ -88,9 +94,9 @@ def candidates(problem, settings, *, prepacked=False):
     return found
 
 
-def able_candidates(problem, settings, *, prepacked=False):
+def able_candidates(problem, settings, *, prepacked=False, exchanged=False):
     """The candidates that may be chosen; ValueError if there is none."""
-    found = candidates(problem, settings, prepacked=prepacked)
+    found = candidates(problem, settings, prepacked=prepacked, exchanged=exchanged)
     algorithm = settings.algorithm
     if algorithm is not None:
         found = [c for c in found if registry.matches(c.room, algorithm)]
@@ -103,19 +109,19 @@ def able_candidates(problem, settings, *, prepacked=False):
     return able
 
 
-def choose(problem, settings, *, prepacked=False):
+def choose(problem, settings, *, prepacked=False, exchanged=False):
     """The Executable for `problem` under `settings`.
 
     What is forced, or alone, is taken. Otherwise the fastest as remembered; with
     ``tuning="measure"`` as measured now; and if nothing is known, or `deterministic`, as predicted.
     """
-    key = (problem, settings, prepacked, isa.active())
+    key = (problem, settings, prepacked, exchanged, isa.active())
     try:
         return _choices[key]
     except KeyError:
         pass
     generation = _generation
-    choice = _choose(problem, settings, prepacked)
+    choice = _choose(problem, settings, prepacked, exchanged)
     if len(_choices) >= CACHE_SIZE:
         _choices.clear()
     if generation == _generation:
@@ -189,8 +195,8 @@ def random_choices(seed):
         forget()
 
 
-def _choose(problem, settings, prepacked):
-    able = able_candidates(problem, settings, prepacked=prepacked)
+def _choose(problem, settings, prepacked, exchanged):
+    able = able_candidates(problem, settings, prepacked=prepacked, exchanged=exchanged)
     best, reason = _best(problem, settings, prepacked, able)
     if settings.algorithm is not None:
         reason = "forced"
