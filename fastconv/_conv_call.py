@@ -79,7 +79,7 @@ class ConvCall:
         """The result: `out` if given, or a new array."""
         input = native(input)
         if out is None:
-            out = target = self._form.empty()
+            out = target = self._form.empty(input)
         elif self._form.takes_result(out, input, weight, bias):
             target = out
         else:

@@ -125,7 +125,7 @@ class PoolCall:
         """The pooled output: `out` if given, or a new array."""
         x = native(x)
         if out is None:
-            out = target = self._form.empty()
+            out = target = self._form.empty(x)
         elif self._form.takes_result(out, x):
             target = out
         else:

@@ -139,3 +139,20 @@ def test_what_is_like_an_array_may_be_given_again_and_again(like):
                 assert np.array_equal(a, b_)
         for mixed in ((like(x), w, b), (x, like(w), b), (x, w, like(b))):
             assert np.array_equal(fastconv.conv1d(*mixed), fastconv.conv1d(x, w, b))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.float16])
+@pytest.mark.parametrize("offset", [0, 16, 40])
+def test_large_results_begin_at_a_cache_line_a_quarter_page_from_the_input(dtype, offset):
+    size = np.dtype(dtype).itemsize
+    memory = np.zeros(2 * 4 * 90 * 90 * size + 4096, np.uint8)
+    start = (offset - memory.ctypes.data) % 4096
+    x = memory[start : start + 4 * 90 * 90 * size].view(dtype).reshape(1, 4, 90, 90)
+    for y in (fastconv.conv2d(x, np.ones((4, 4, 1, 1), dtype)), fastconv.max_pool2d(x.real, 1)):
+        assert y.flags.carray and y.flags.writeable and y.ctypes.data % 64 == 0
+        assert (y.ctypes.data - x.ctypes.data) % 4096 in range(1024 - 63, 1025)
+        before = memory.copy()
+        y[...] = 1  # all of it is its own
+        assert np.array_equal(memory, before)
+    small = fastconv.conv2d(x[..., :4, :4], np.ones((4, 4, 1, 1), dtype))
+    assert small.base is None

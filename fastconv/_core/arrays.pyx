@@ -1,10 +1,20 @@
 """Arrays at little cost: what every call needs of them, without a trip through NumPy's Python side."""
 
+from math import prod
+
 import numpy as np
 
 cimport numpy as cnp
 
 cnp.import_array()
+
+cdef enum:
+    # New arrays of so many bytes or more are placed.
+    PLACED = 16 << 10
+    # What an array is in memory to the nearest cache: addresses a page apart meet in the same sets, and
+    # a load waits for stores before it that seem to be to its address, up to pages.
+    PAGE = 4096
+    LINE = 64
 
 
 cpdef native(cnp.ndarray array):
@@ -19,16 +29,30 @@ cdef class Form:
 
     cdef cnp.npy_intp shape[8]
     cdef int ndim, number
+    cdef Py_ssize_t bytes
 
     def __init__(self, shape, dtype):
         self.ndim = len(shape)
         for i in range(self.ndim):
             self.shape[i] = shape[i]
         self.number = dtype.num
+        self.bytes = prod(shape) * dtype.itemsize
 
-    def empty(self):
-        """A new array, uninitialised."""
-        return cnp.PyArray_EMPTY(self.ndim, self.shape, self.number, 0)
+    def empty(self, cnp.ndarray beside):
+        """A new array, uninitialised, placed so that it is fast to write to while `beside` is read.
+
+        It begins at a cache line, and a quarter of a page after `beside` does, pages aside.
+        """
+        cdef cnp.npy_intp bytes = self.bytes + PAGE
+        if self.bytes < PLACED:
+            return cnp.PyArray_EMPTY(self.ndim, self.shape, self.number, 0)
+        cdef cnp.ndarray memory = cnp.PyArray_EMPTY(1, &bytes, cnp.NPY_UINT8, 0)
+        cdef size_t wanted = <size_t> cnp.PyArray_DATA(beside) // LINE * LINE + PAGE // 4
+        cdef size_t offset = (wanted - <size_t> cnp.PyArray_DATA(memory)) % PAGE
+        cdef cnp.ndarray array = cnp.PyArray_SimpleNewFromData(
+            self.ndim, self.shape, self.number, cnp.PyArray_BYTES(memory) + offset)
+        cnp.set_array_base(array, memory)
+        return array
 
     def fits(self, array):
         """Whether `array` is an ndarray of this form, in native byte order."""
