@@ -35,6 +35,7 @@ LAYOUTS = ("channels_first", "channels_last")
 # Rooms predicted to need longer than this are not timed: their prices follow from smaller problems.
 LONGEST = 0.02
 ROUNDS = 3
+FLOAT32, CLOCK_SECONDS = 0, 0.002
 MOST_FLOPS = 1.5e9
 # A room within this factor of the fastest is one of those between which prices decide.
 NEAR = 1.5
@@ -69,8 +70,11 @@ def main(arguments=None):
 
 
 def collect(sets, seconds):
-    """Room name -> list of (run, counts, measured nanoseconds); rooms share the same runs."""
-    samples = {}
+    """Room name -> list of (run, counts, measured nanoseconds); rooms share the same runs.
+
+    Where the clock changes from case to case, times are brought to its fastest.
+    """
+    samples, fastest = {}, 0.0
     cases = [case for name in sets for case in problem_sets.cases(name) if case.op == "conv"]
     for number, case in enumerate(cases):
         print(f"\r{number + 1}/{len(cases)} {case.name:40}", end="", file=sys.stderr, flush=True)
@@ -79,11 +83,16 @@ def collect(sets, seconds):
                 continue
             problem = Problem.parse(case.spelling(layout))
             for threads in (1, 2):
+                clock = isa.measure_peak(FLOAT32, CLOCK_SECONDS)
+                fastest = max(fastest, clock)
                 for name, prepacked, counts, measured in measure(case, problem, threads, seconds):
                     run = (case.name, layout, threads, prepacked)
-                    samples.setdefault(name, []).append((run, counts, measured))
+                    samples.setdefault(name, []).append((run, counts, measured * clock))
     print(file=sys.stderr)
-    return samples
+    return {
+        name: [(run, counts, ticks / fastest) for run, counts, ticks in rows]
+        for name, rows in samples.items()
+    }
 
 
 def measure(case, problem, threads, seconds):

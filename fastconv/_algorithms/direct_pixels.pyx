@@ -27,6 +27,9 @@ name = "direct_pixels"
 kinds = ("conv",)
 local = True
 
+# Inputs and outputs that the caches of a core hold.
+NEAR_ELEMENTS = 1 << 18
+
 cdef enum:
     # Of lanes that a first-level cache keeps from tap to tap.
     NEAR_BYTES = 32 << 10
@@ -43,6 +46,7 @@ cdef struct Layout:
     bint merged                # one channel: the inner loop runs over the taps of a kernel row
     Py_ssize_t taps, run
     double cost                # predicted cycles per step of the reduction and image group
+    double sums                # of these, what full tiles would take that wait for nothing
     Geometry g                 # with a pointwise image as one row, where it is one
     # The lanes of a tile run on over all rows of a box's slice, the padding between them included.
     bint linear
@@ -89,10 +93,13 @@ def estimate(problem, machine, prepacked):
     weights = 0 if prepacked else problem.out_channels * state.channels * state.taps
     return machine.seconds(
         name,
-        flops=product_flops(problem, plan.cost),
+        flops=product_flops(problem, plan.sums),
+        waits=problem.batch * problem.in_channels * problem.taps * (plan.cost - plan.sums),
         tiles=problem.batch * problem.groups * plan.blocks * state.tiles(&plan) * plan.taps,
         moved=moved,
         scattered=scattered,
+        # What the caches of a core do not hold.
+        streamed=max(problem.elements - NEAR_ELEMENTS, 0),
         rows=rows,
         # Parallel regions, which threads enter and leave together; shared boxes are packed in one.
         regions=machine.threads * (1 + (plan.slots > 0 and plan.boxes.shares > 1)) if machine.threads > 1 else 0,
@@ -172,6 +179,7 @@ cdef class Pixelwise(Direct):
             near = self.g.kernel[2] > 1 and self.channels * plan.lanes * self.size <= NEAR_BYTES
             plan.cost = plan.blocks * self.tiles(&plan) * (0.25 * (1 << width) + step_cycles(
                 self.k, plan.rows, 1 << width, plan.rows + (2 if near else 5) * (1 << width), plan.run))
+            plan.sums = plan.blocks * self.tiles(&plan) * (plan.rows << width) / 2.0
             if least < 0 or plan.cost < least:
                 least = plan.cost
                 self.plan = plan
