@@ -25,7 +25,7 @@ NEAR_WEIGHTS = 1 << 18
 
 cdef enum:
     # Weights worth packing in parallel, in bytes.
-    PARALLEL_PACKING = 256 << 10
+    PARALLEL_PACKING = 128 << 10
 
 
 def supports(problem):

@@ -94,6 +94,8 @@ static void JOIN(pack)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t
     T *const packed = (T *)to;
     for (ptrdiff_t f = 0; f < width; f += L) {
         const ptrdiff_t here = width - f < L ? width - f : L;
+        /* A whole vector may spill into channels that are yet to be packed. */
+        const ptrdiff_t spilled = width <= L ? (L - here + width - 1) / width : here < L ? channels : 0;
         ptrdiff_t channel = 0, tap = 0; /* of the next column */
         for (ptrdiff_t j = 0; j < columns; j += L) {
             const ptrdiff_t wide = columns - j < L ? columns - j : L;
@@ -102,6 +104,9 @@ static void JOIN(pack)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t
             if (wide == L && f + L <= filters) {
                 VECTORS for (int r = 0; r < L; r++)
                     row[r] = *(const vector *)(block + r * from_row);
+            } else if (wide == L) {
+                VECTORS for (int r = 0; r < L; r++)
+                    row[r] = f + r < filters ? *(const vector *)(block + r * from_row) : (vector){0};
             } else {
                 for (int r = 0; r < L; r++) {
                     row[r] = (vector){0};
@@ -118,7 +123,7 @@ static void JOIN(pack)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t
             }
             for (ptrdiff_t c = 0; c < wide; c++) {
                 T *target = packed + (tap * channels + channel) * width + f;
-                if (here == L)
+                if (channel + spilled < channels)
                     *(vector *)target = row[c];
                 else
                     memcpy(target, &row[c], (size_t)here * sizeof(T));
