@@ -114,7 +114,7 @@ static void JOIN(pack)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t
                         memcpy(&row[r], block + r * from_row, (size_t)wide * sizeof(T));
                 }
             }
-            JOIN(butterfly_whole)(row);
+            JOIN(transposed_whole)(row);
             if (taps == 1 && wide == L && here == L) {
                 VECTORS for (int c = 0; c < L; c++)
                     *(vector *)(packed + (j + c) * width + f) = row[c];
