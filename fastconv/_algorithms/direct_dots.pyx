@@ -272,12 +272,10 @@ cdef void _gather(const Layout* plan, const fc_kernels* k, const View* x, Py_ssi
     # Taps [first, last) of a kernel row lie inside.
     first = tile_count(max(-origin[2], 0), g.dilation[2])
     last = min(tile_count(max(g.input[2] - origin[2], 0), g.dilation[2]), g.kernel[2])
-    for a in range(g.kernel[0]):
-        d = origin[0] + a * g.dilation[0]
-        for b in range(g.kernel[1]):
-            h = origin[1] + b * g.dilation[1]
-            if first > 0 or last < g.kernel[2] or not (0 <= d < g.input[0] and 0 <= h < g.input[1]):
-                memset(to, 0, plan.row)
+    for i in range(3):
+        if origin[i] < 0 or origin[i] + (g.kernel[i] - 1) * g.dilation[i] >= g.input[i]:
+            memset(to, 0, plan.row)
+            break
     for a in range(g.kernel[0]):
         d = origin[0] + a * g.dilation[0]
         for b in range(g.kernel[1]):
