@@ -74,6 +74,24 @@ def test_rows_are_multiplied_exactly(problem, level, threads, last, apart):
 
 
 @pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize("ndim, kernel", [(1, 1), (2, 1), (3, 1), (2, 2)])
+@pytest.mark.parametrize("channels", [1, 8, 40])
+def test_images_that_a_transposed_convolution_crops(ndim, kernel, channels, layout):
+    """Its padding takes away from the image, whose first window lies inside."""
+    rng = np.random.default_rng(ndim)
+    spatial = (6, 5, 4)[:ndim]
+    shape = (2, channels, *spatial) if layout == "channels_first" else (2, *spatial, channels)
+    x = rng.integers(-9, 10, shape).astype(np.float32)
+    w = rng.integers(-9, 10, (channels, 7, *[kernel] * ndim)).astype(np.float32)
+    transpose = getattr(fastconv, f"conv_transpose{ndim}d")
+    options = {"padding": kernel, "data_format": layout}
+    expected = transpose(x, w, algorithm="reference", **options)
+    assert np.array_equal(transpose(x, w, algorithm="direct_dots", **options), expected)
+    with fastconv.config(algorithm="direct_dots"):
+        assert np.array_equal(fastconv.plan(transpose, x, w, **options)(x), expected)
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
 @pytest.mark.parametrize("kernel, size, channels", [(1, 7, 300), (1, 4, 512), (3, 13, 40), (7, 7, 64)])
 def test_the_same_bits_for_any_number_of_threads(kernel, size, channels, layout):
     """Long sums of several spans, and images read in place, packed by pixels and by windows."""

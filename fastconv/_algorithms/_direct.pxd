@@ -15,6 +15,7 @@ cdef struct Weights:
 cdef class Direct:
     cdef Geometry g            # with strides over single taps folded into the array's
     cdef Py_ssize_t fold[3]
+    cdef Py_ssize_t whole[3]   # sizes of the input, with what no window sees
     cdef const fc_kernels* k   # those of the level that was active when this was made
     cdef Py_ssize_t size       # bytes per element
     cdef bint last, relu
@@ -24,6 +25,8 @@ cdef class Direct:
 
     cdef void fold_strides(self)
     cdef View input_view(self, object x) except *
+    cdef View usual_input(self) noexcept nogil
+    cdef View usual_output(self) noexcept nogil
     cdef Py_ssize_t weight_bytes(self) noexcept nogil
     cdef object see_weights(self, object weight, Weights* w)
     cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads)

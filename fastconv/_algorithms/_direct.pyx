@@ -91,6 +91,7 @@ cdef class Direct:
 
     def __init__(self, problem):
         self.g = canonical(problem)
+        self.whole = self.g.input
         self.fold_strides()
         self.k = kernels(dtype_code(problem))
         self.size = 8 if problem.dtype == "float64" else 4
@@ -123,6 +124,18 @@ cdef class Direct:
         for i in range(3):
             v.axis[i] *= self.fold[i]
         return v
+
+    cdef View usual_input(self) noexcept nogil:
+        """The strides of `input_view` for a contiguous array."""
+        cdef View v = _contiguous(self.whole, self.g.in_channels, self.size, self.last)
+        cdef int i
+        for i in range(3):
+            v.axis[i] *= self.fold[i]
+        return v
+
+    cdef View usual_output(self) noexcept nogil:
+        """The strides of a contiguous array of outputs."""
+        return _contiguous(self.g.output, self.g.out_channels, self.size, self.last)
 
     cdef Py_ssize_t weight_bytes(self) noexcept nogil:
         """Of one group."""
@@ -198,6 +211,21 @@ cdef class Direct:
     cdef const char* bias(self, object bias) except? NULL:
         """The data of a contiguous bias array of the right dtype; NULL for None."""
         return NULL if bias is None else <const char*> cnp.PyArray_DATA(bias)
+
+
+cdef View _contiguous(const Py_ssize_t* sizes, Py_ssize_t channels, Py_ssize_t itemsize,
+                      bint channels_last) noexcept nogil:
+    """The strides of a contiguous array."""
+    cdef View v
+    cdef Py_ssize_t step = itemsize * (channels if channels_last else 1)
+    cdef int i
+    v.data = NULL
+    for i in range(2, -1, -1):
+        v.axis[i] = step
+        step *= sizes[i]
+    v.channel = itemsize if channels_last else step
+    v.batch = step if channels_last else step * channels
+    return v
 
 
 cdef bint _filters_lie_closer(weight) except *:

@@ -187,8 +187,8 @@ cdef class Channelwise(Direct):
     cdef Layout usual(self, int threads) noexcept nogil:
         """The layout for contiguous arrays."""
         cdef Layout plan = self.plan
-        if plan.flat and self.fold[0] == self.fold[1] == self.fold[2] == 1:
-            flatten(&plan.g)
+        cdef View x = self.usual_input(), y = self.usual_output()
+        self.meet(&plan, &x, &y)
         self.lay_out(&plan, threads)
         return plan
 

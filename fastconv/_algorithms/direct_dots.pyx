@@ -156,17 +156,7 @@ cdef class Dotted(Direct):
     cdef Layout usual(self, int threads) noexcept nogil:
         """The layout for contiguous arrays."""
         cdef Layout plan = self.plan
-        cdef View x
-        cdef Py_ssize_t pixel = self.size
-        cdef int i
-        x.channel = pixel
-        if self.last:
-            pixel *= self.g.in_channels
-        for i in range(2, -1, -1):
-            x.axis[i] = pixel
-            pixel *= self.g.input[i]
-        if not self.last:
-            x.channel = pixel
+        cdef View x = self.usual_input()
         self.lay_out(&plan, &x, threads)
         return plan
 
@@ -340,8 +330,10 @@ cdef void _see(const Layout* plan, const Operands* o, Py_ssize_t group, Py_ssize
         h *= g.stride[1]
         w *= g.stride[2]
         if plan.in_place:
-            pixels[i] = (o.x.data + image * o.x.batch + group * plan.channels * o.x.channel + d * o.x.axis[0]
-                         + h * o.x.axis[1] + w * o.x.axis[2])
+            # Packed pixels begin where the first window does; the image may begin before it.
+            pixels[i] = (o.x.data + image * o.x.batch + group * plan.channels * o.x.channel
+                         + (d - g.pad[0]) * o.x.axis[0] + (h - g.pad[1]) * o.x.axis[1]
+                         + (w - g.pad[2]) * o.x.axis[2])
         elif plan.pixelwise:
             pixels[i] = (o.windows + group * plan.group + image * plan.packed.bytes + d * plan.packed.slice
                          + h * plan.packed.row + w * plan.packed.pixel)
