@@ -3,7 +3,7 @@
 # planes of a cache-sized box, in which a strided convolution reads contiguous lanes as well. For
 # channels-first data, few channels, 1-D signals, one filter.
 
-from math import prod
+from math import gcd, prod
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from cython.parallel cimport prange, threadid
 
 from fastconv._algorithms._direct import NEAR_WEIGHTS, product_flops, supports as _supports, too_sparse
 from fastconv._algorithms._boxes cimport Box, Boxes, box_at, share_out
-from fastconv._algorithms._direct cimport Direct, flatten, step_cycles, tile_count, visits_all
+from fastconv._algorithms._direct cimport Direct, Weights, flatten, step_cycles, tile_count, visits_all
 from fastconv._algorithms._packing cimport (
     Planes, copy_elements, is_linear, needs_padding, pack_planes, plane_tap, planes_of,
 )
@@ -33,6 +33,11 @@ NEAR_ELEMENTS = 1 << 18
 cdef enum:
     # Of lanes that a first-level cache keeps from tap to tap.
     NEAR_BYTES = 32 << 10
+    # Weights are read as they lie if the lines that a tile reads at a time do not push each other out
+    # of such a cache, and stay there from tap to tap.
+    SETS_BYTES = 4096
+    LINES_PER_SET = 7
+    TAPS_BYTES = 16 << 10
     MAX_TILE_BYTES = 2048  # 14 rows x 2 vectors, 7 x 4, 3 x 8 of 64 bytes
 
 
@@ -62,6 +67,7 @@ cdef struct Operands:
     View x
     View y
     const char* weights
+    Py_ssize_t filter, step, tap, block, group  # bytes between weights that are neighbours in each
     const char* bias
     const Py_ssize_t* scalar_taps
     const Py_ssize_t* vector_taps
@@ -90,7 +96,8 @@ def estimate(problem, machine, prepacked):
     elif plan.linear:
         moved += outputs
         rows += outputs // problem.output[problem.ndim - 1]
-    weights = 0 if prepacked else problem.out_channels * state.channels * state.taps
+    packs = not (prepacked or state.reads_rows)
+    weights = packs * problem.out_channels * state.channels * state.taps
     return machine.seconds(
         name,
         flops=product_flops(problem, plan.sums),
@@ -105,7 +112,7 @@ def estimate(problem, machine, prepacked):
         regions=machine.threads * (1 + (plan.slots > 0 and plan.boxes.shares > 1)) if machine.threads > 1 else 0,
         # What is done once per box, and once per block of filters that is packed.
         boxes=plan.boxes.units,
-        blocks=0 if prepacked else problem.groups * plan.blocks,
+        blocks=packs * problem.groups * plan.blocks,
         weights=weights,
         far_weights=max(weights - NEAR_WEIGHTS, 0),
     )
@@ -122,11 +129,16 @@ def compile(problem):
 
 
 def prepare(Pixelwise state, weight, threads):
-    """Weights as [group][block][tap][channel][filter of the block]."""
+    """Weights as they lie, or as [group][block][tap][channel][filter of the block]."""
+    cdef Weights w
+    if state.reads_rows:
+        weight = state.see_weights(weight, &w)
+        if state.taps == 1 or not w.exchanged:
+            return weight
     return state.pack(weight, state.plan.rows, state.plan.blocks, threads)
 
 
-def run(Pixelwise state, Scratch packed, inputs, outputs, threads):
+def run(Pixelwise state, packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
@@ -136,7 +148,7 @@ def run(Pixelwise state, Scratch packed, inputs, outputs, threads):
     cdef int workers = usable(threads)
     o.x = state.input_view(x)
     o.y = view_of(y, state.last)
-    o.weights = packed.data
+    state.see(&o, packed)
     o.bias = state.bias(bias)
     state.meet(&plan, &o.x, &o.y)
     state.lay_out(&plan, workers)
@@ -149,11 +161,13 @@ cdef class Pixelwise(Direct):
     """A problem with its layout of least predicted cost."""
 
     cdef Layout plan
+    cdef bint reads_rows  # tiles read weights as they lie
 
     def __init__(self, problem):
         super().__init__(problem)
         cdef Layout plan
         cdef double least = -1
+        cdef Py_ssize_t row
         cdef bint near
         cdef int width
         plan.g = self.g
@@ -183,6 +197,28 @@ cdef class Pixelwise(Direct):
             if least < 0 or plan.cost < least:
                 least = plan.cost
                 self.plan = plan
+        # A tile reads a line of every filter for as many channels as it holds, then the next one.
+        row = self.channels * self.taps * self.size
+        self.reads_rows = (self.plan.rows * gcd(row, SETS_BYTES) <= LINES_PER_SET * SETS_BYTES
+                           and (self.taps == 1 or self.plan.rows * row <= TAPS_BYTES))
+
+    cdef void see(self, Operands* o, packed) except *:
+        """Where the weights of `prepare` lie."""
+        cdef const Layout* plan = &self.plan
+        if isinstance(packed, Scratch):
+            o.weights = (<Scratch> packed).data
+            o.filter = self.size
+            o.step = plan.rows * self.size
+            o.tap = plan.run * o.step
+            o.block = plan.taps * o.tap
+            o.group = plan.blocks * o.block
+        else:
+            o.weights = <const char*> cnp.PyArray_DATA(packed)
+            o.filter = cnp.PyArray_STRIDE(packed, 0)
+            o.step = self.size if plan.merged else cnp.PyArray_STRIDE(packed, 1)
+            o.tap = plan.run * self.size if plan.merged else self.size
+            o.block = plan.rows * o.filter
+            o.group = self.filters * o.filter
 
     cdef Py_ssize_t line(self) noexcept nogil:
         """Lanes that lie side by side in an image read in place."""
@@ -256,7 +292,7 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scrat
         i = t if plan.merged else t // g.kernel[2]
         h = i % g.kernel[1]
         d = i // g.kernel[1]
-        scalar_taps[t] = t * plan.run * plan.rows * plan.size
+        scalar_taps[t] = t * o.tap
         if plan.in_place:
             vector_taps[t] = (d * g.dilation[0] * o.x.axis[0] + h * g.dilation[1] * o.x.axis[1]
                               + w * g.dilation[2] * plan.size)
@@ -303,7 +339,6 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
     """Some blocks of filters over one box."""
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t size = plan.size, filters = g.out_channels // g.groups
-    cdef Py_ssize_t block_bytes = plan.rows * plan.planes.channels * size
     cdef Box box = box_at(g, &plan.boxes, task // plan.boxes.shares)
     cdef Py_ssize_t first = task % plan.boxes.shares * plan.boxes.share
     cdef Py_ssize_t last = min(first + plan.boxes.share, plan.blocks)
@@ -323,7 +358,6 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
         slice_bytes = o.x.axis[0] * g.stride[0]
         input = o.x.data + box.image * o.x.batch + box.group * plan.planes.channels * step
     for i in range(3):
-        block_bytes *= g.kernel[i]
         output += box.origin[i] * o.y.axis[i]
         if plan.in_place:
             input += (box.origin[i] * g.stride[i] - g.pad[i]) * o.x.axis[i]
@@ -335,8 +369,8 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
     t.taps = plan.taps
     t.chain = FC_CHAIN
     t.run = plan.run
-    t.scalar_row = size
-    t.scalar_step = plan.rows * size
+    t.scalar_row = o.filter
+    t.scalar_step = o.step
     t.vector_step = g.dilation[2] * size if plan.merged else step
     t.row_bias = NULL
     t.lane_bias = NULL
@@ -344,7 +378,7 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
     for block in range(first, last):
         filter = block * plan.rows
         rows = min(plan.rows, filters - filter)
-        t.scalars = o.weights + (box.group * plan.blocks + block) * block_bytes
+        t.scalars = o.weights + box.group * o.group + block * o.block
         if o.bias != NULL:
             t.row_bias = o.bias + (box.group * filters + filter) * size
         for i in range(box.output[0] * height):
