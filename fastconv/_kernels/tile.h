@@ -20,8 +20,10 @@ static inline __attribute__((always_inline)) void JOIN(accumulate)(
             VECTORS for (int v = 0; v < width; v++) {
                 vector lane = ((const vector *)vectors)[v];
                 KEEP(lane);
-                VECTORS for (int r = 0; r < rows; r++)
+                VECTORS for (int r = 0; r < rows; r++) {
                     sum[r][v] += scalar[r] * lane;
+                    KEEP(sum[r][v]);
+                }
             }
         } else {
             vector lane[8];
