@@ -227,14 +227,13 @@ cdef class Pixelwise(Direct):
             return self.g.output[0] * self.g.output[1] * self.g.output[2]
         return self.g.output[2]
 
-    cdef Py_ssize_t tiles(self, const Layout* plan) noexcept nogil:
-        """Tiles per image and block, the image being one box."""
+    cdef double tiles(self, const Layout* plan) noexcept nogil:
+        """Tiles per image and block, the image being one box; of narrow ones their part."""
         cdef Py_ssize_t* n = &self.g.output[0]
         if plan.in_place:
-            return n[0] * n[1] * n[2] // self.line() * tile_count(self.line(), plan.lanes)
-        return n[0] * min(
-            n[1] * tile_count(n[2], plan.lanes),
-            tile_count((n[1] - 1) * plan.planes.extent[2] + n[2], plan.lanes))
+            return n[0] * n[1] * n[2] // self.line() * _tiles_of(plan, self.line())
+        return n[0] * min(n[1] * _tiles_of(plan, n[2]),
+                          _tiles_of(plan, (n[1] - 1) * plan.planes.extent[2] + n[2]))
 
     cdef void meet(self, Layout* plan, const View* x, const View* y) noexcept nogil:
         """How these arrays, whatever their strides, can be read and written."""
@@ -268,9 +267,24 @@ cdef class Pixelwise(Direct):
             return
         # Fewer tiles if lanes run on over the padding between rows?
         whole = (plan.boxes.size[1] - 1) * plan.planes.extent[2] + plan.boxes.size[2]
-        plan.linear = (tile_count(whole, plan.lanes)
-                       < plan.boxes.size[1] * tile_count(plan.boxes.size[2], plan.lanes))
+        plan.linear = _tiles_of(plan, whole) < plan.boxes.size[1] * _tiles_of(plan, plan.boxes.size[2])
         plan.slots = plan.boxes.units if plan.boxes.shares > 1 else threads
+
+
+cdef double _tiles_of(const Layout* plan, Py_ssize_t line) noexcept nogil:
+    """Tiles of a line."""
+    cdef Py_ssize_t rest = line % plan.lanes
+    if rest == 0:
+        return line // plan.lanes
+    return line // plan.lanes + 1.0 / (1 << (plan.width - _narrowest(plan.width, plan.lanes, rest)))
+
+
+cdef int _narrowest(int width, Py_ssize_t lanes, Py_ssize_t wanted) noexcept nogil:
+    """The least width for the `wanted` lanes of a tile: the last one of a line may be narrower."""
+    while width > 0 and 2 * wanted <= lanes:
+        width -= 1
+        lanes //= 2
+    return width
 
 
 cdef Py_ssize_t _taps_bytes(const Layout* plan) noexcept nogil:
@@ -349,7 +363,8 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
     cdef Py_ssize_t row_bytes = plan.planes.extent[2] * size, slice_bytes = plan.planes.extent[1] * row_bytes
     cdef Py_ssize_t step = plan.planes.channel
     cdef Py_ssize_t line = box.output[2], height = box.output[1]
-    cdef Py_ssize_t block, rows, filter, d, h, tile, lane, i
+    cdef Py_ssize_t block, rows, filter, d, h, tile, lane, lanes, i
+    cdef int width
     cdef char temporary[MAX_TILE_BYTES]
     cdef fc_tile t
     if plan.in_place:
@@ -387,20 +402,22 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
             source = input + d * slice_bytes + h * row_bytes
             for tile in range(tile_count(line, plan.lanes)):
                 lane = tile * plan.lanes
-                if plan.in_place and box.origin[2] + lane + plan.lanes > g.output[2]:
+                width = _narrowest(plan.width, plan.lanes, line - lane)
+                lanes = plan.lanes >> (plan.width - width)
+                if plan.in_place and box.origin[2] + lane + lanes > g.output[2]:
                     # Start earlier rather than read beyond the row: some lanes are computed twice.
-                    lane = g.output[2] - plan.lanes - box.origin[2]
+                    lane = g.output[2] - lanes - box.origin[2]
                 t.vectors = source + lane * size
-                t.lanes = min(plan.lanes, line - lane)
+                t.lanes = min(lanes, line - lane)
                 if direct:
                     t.out = (output + filter * o.y.channel + d * o.y.axis[0] + h * o.y.axis[1]
                              + lane * size)
                     t.out_row = o.y.channel
-                    k.tile[plan.width][rows](&t)
+                    k.tile[width][rows](&t)
                     continue
                 t.out = temporary
                 t.out_row = plan.lanes * size
-                k.tile[plan.width][rows](&t)
+                k.tile[width][rows](&t)
                 _scatter(plan, k, &o.y, &box, output + filter * o.y.channel, temporary, rows, d, h,
                          lane, t.lanes)
 
