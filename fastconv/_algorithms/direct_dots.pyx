@@ -92,8 +92,13 @@ def estimate(problem, machine, prepacked):
         tiles=tiles * spans,
         moved=packed if plan.pixelwise else 0,
         scattered=0 if plan.pixelwise else packed,
+        # Rows of taps that are gathered.
+        rows=0 if plan.pixelwise or plan.in_place
+        else plan.pixels * problem.groups * plan.g.kernel[0] * plan.g.kernel[1],
         outputs=plan.pixels * problem.out_channels,
         regions=machine.threads * (1 + (not plan.in_place)) if machine.threads > 1 else 0,
+        # Groups and blocks of pixels, each a task by itself.
+        boxes=problem.groups * plan.blocks,
         # What comes from memory or a distant cache.
         weights=plan.blocks * problem.out_channels * plan.row // plan.size,
     )

@@ -91,8 +91,8 @@ def estimate(problem, machine, prepacked):
     if not plan.in_place:
         moved += plan.boxes.units * planes.channels * planes.channel // plan.size
         rows += plan.boxes.units * planes.channels * planes.rows
-    if problem.layout == "channels_last" and problem.out_channels > 1:
-        scattered = outputs + moved
+    if problem.layout == "channels_last" and problem.in_channels * problem.out_channels > 1:
+        scattered = outputs * (problem.out_channels > 1) + moved * (problem.in_channels > 1)
     elif plan.linear:
         moved += outputs
         rows += outputs // problem.output[problem.ndim - 1]
