@@ -1,6 +1,7 @@
 # Direct convolution, lanes = output pixels: a tile is some output channels x some neighbouring
 # pixels of one channel plane. Input rows are read in place where they can be, or else from padded
-# planes of a cache-sized box, in which a strided convolution reads contiguous lanes as well. For
+# planes of a cache-sized box, in which a strided convolution reads contiguous lanes as well. Weights
+# are read where they lie, too, unless they are so many or so placed that a cache would lose them. For
 # channels-first data, few channels, 1-D signals, one filter.
 
 from math import gcd, prod
@@ -33,10 +34,11 @@ NEAR_ELEMENTS = 1 << 18
 cdef enum:
     # Of lanes that a first-level cache keeps from tap to tap.
     NEAR_BYTES = 32 << 10
-    # Weights are read as they lie if the lines that a tile reads at a time do not push each other out
-    # of such a cache, and stay there from tap to tap.
+    # Such a cache has sets of 8 lines; addresses so far apart share one. The lines of weights that a
+    # tile reads at a time must leave room for one of the input.
     SETS_BYTES = 4096
     LINES_PER_SET = 7
+    # Weights of a tile that stay there from tap to tap, beside the input.
     TAPS_BYTES = 16 << 10
     MAX_TILE_BYTES = 2048  # 14 rows x 2 vectors, 7 x 4, 3 x 8 of 64 bytes
 
@@ -92,12 +94,13 @@ def estimate(problem, machine, prepacked):
         moved += plan.boxes.units * planes.channels * planes.channel // plan.size
         rows += plan.boxes.units * planes.channels * planes.rows
     if problem.layout == "channels_last" and problem.in_channels * problem.out_channels > 1:
-        scattered = outputs * (problem.out_channels > 1) + moved * (problem.in_channels > 1)
+        # Single channels are planes as they lie.
+        scattered = (outputs if problem.out_channels > 1 else 0) + (moved if problem.in_channels > 1 else 0)
     elif plan.linear:
         moved += outputs
         rows += outputs // problem.output[problem.ndim - 1]
     packs = not (prepacked or state.reads_rows)
-    weights = packs * problem.out_channels * state.channels * state.taps
+    weights = problem.out_channels * state.channels * state.taps if packs else 0
     return machine.seconds(
         name,
         flops=product_flops(problem, plan.sums),
@@ -112,7 +115,7 @@ def estimate(problem, machine, prepacked):
         regions=machine.threads * (1 + (plan.slots > 0 and plan.boxes.shares > 1)) if machine.threads > 1 else 0,
         # What is done once per box, and once per block of filters that is packed.
         boxes=plan.boxes.units,
-        blocks=packs * problem.groups * plan.blocks,
+        blocks=problem.groups * plan.blocks if packs else 0,
         weights=weights,
         far_weights=max(weights - NEAR_WEIGHTS, 0),
     )
