@@ -13,8 +13,8 @@ def random(*shape):
     return np.random.default_rng(len(shape)).standard_normal(shape).astype(np.float32)
 
 
-def at_the_end(a):
-    """The same values between memory that would spoil any sum."""
+def amid_nan(a):
+    """The same values, with memory before and after them that would spoil any sum."""
     memory = np.full(a.size + 128, np.nan, a.dtype)
     memory[64:-64] = a.reshape(-1)
     return memory[64:-64].reshape(a.shape)
@@ -33,12 +33,12 @@ def test_weights_of_any_strides(channels, filters, taps, level):
     x, w = random(2, channels, 6, 11), random(filters, channels, taps, taps)
     with isa.use(level), fastconv.config(algorithm="direct_pixels"):
         y = fastconv.conv2d(x, w)
-        assert same_bits(fastconv.conv2d(x, at_the_end(w)), y)
-        assert same_bits(fastconv.conv2d(x, at_the_end(w.swapaxes(0, 1)).swapaxes(0, 1)), y)
+        assert same_bits(fastconv.conv2d(x, amid_nan(w)), y)
+        assert same_bits(fastconv.conv2d(x, amid_nan(w.swapaxes(0, 1)).swapaxes(0, 1)), y)
         assert same_bits(fastconv.conv2d(x, np.repeat(w, 2, axis=1)[:, ::2]), y)
         assert same_bits(fastconv.conv2d(x, w.astype(">f4")), y)
         turned = np.ascontiguousarray(w[:, :, ::-1, ::-1])
-        assert same_bits(fastconv.conv2d(x, at_the_end(turned)[:, :, ::-1, ::-1]), y)
+        assert same_bits(fastconv.conv2d(x, amid_nan(turned)[:, :, ::-1, ::-1]), y)
         assert same_bits(fastconv.conv2d(x, turned, flip=True), y)
         assert same_bits(fastconv.plan(fastconv.conv2d, x.shape, w)(x), y)
     with fastconv.config(algorithm="reference"):
