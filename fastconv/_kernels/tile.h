@@ -8,10 +8,12 @@ static inline __attribute__((always_inline)) void JOIN(accumulate)(
 {
     const ptrdiff_t scalar_row = t->scalar_row, scalar_step = t->scalar_step;
     const ptrdiff_t vector_step = t->vector_step;
+    const int bytes = width * (int)sizeof(vector);
     for (; steps > 0; steps--) {
-        /* The next tile's lanes: where every step reads another row, no hardware foresees them. */
-        VECTORS for (int v = 0; v < width; v++)
-            FETCH((const vector *)vectors + width + v);
+        /* The next tile's lanes: where every step reads another row, no hardware foresees them. A
+           line by its last byte: lanes that begin within one have brought this tile their first. */
+        VECTORS for (int line = 0; line < (bytes + 63) / 64; line++)
+            FETCH(vectors + bytes + 64 * line + 63);
         /* The operand with fewer parts stays in registers while the other one passes. */
         if (rows < width) {
             vector scalar[FC_MAX_ROWS];
