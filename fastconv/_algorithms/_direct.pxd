@@ -27,6 +27,7 @@ cdef class Direct:
     cdef View input_view(self, object x) except *
     cdef View usual_input(self) noexcept nogil
     cdef View usual_output(self) noexcept nogil
+    cdef Py_ssize_t far_elements(self) noexcept nogil
     cdef Py_ssize_t weight_bytes(self) noexcept nogil
     cdef object see_weights(self, object weight, Weights* w)
     cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads)

@@ -26,6 +26,8 @@ NEAR_WEIGHTS = 1 << 18
 cdef enum:
     # Weights worth packing in parallel, in bytes.
     PARALLEL_PACKING = 128 << 10
+    # Inputs and outputs that the caches of a core hold.
+    NEAR_ELEMENTS = 1 << 18
 
 
 def supports(problem):
@@ -136,6 +138,13 @@ cdef class Direct:
     cdef View usual_output(self) noexcept nogil:
         """The strides of a contiguous array of outputs."""
         return _contiguous(self.g.output, self.g.out_channels, self.size, self.last)
+
+    cdef Py_ssize_t far_elements(self) noexcept nogil:
+        """Inputs that some window sees, and outputs, beyond those that the caches of a core hold."""
+        cdef const Geometry* g = &self.g
+        return max(0, g.batch * (
+            g.in_channels * g.input[0] * g.input[1] * g.input[2]
+            + g.out_channels * g.output[0] * g.output[1] * g.output[2]) - NEAR_ELEMENTS)
 
     cdef Py_ssize_t weight_bytes(self) noexcept nogil:
         """Of one group."""

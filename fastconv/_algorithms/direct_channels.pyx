@@ -79,8 +79,10 @@ def estimate(problem, machine, prepacked):
     if not plan.in_place:
         moved += plan.boxes.units * plan.packed.bytes // plan.size
         rows += plan.boxes.units * plan.packed.rows
+    streamed = state.far_elements()
     if problem.layout == "channels_first":
         moved += problem.batch * problem.out_channels * prod(problem.output)
+        streamed *= 2  # in short pieces of far rows
     # With the zeros of filters that fill the last block.
     weights = problem.groups * plan.blocks * plan.lanes * state.channels * state.taps
     weights = 0 if prepacked else weights
@@ -90,6 +92,7 @@ def estimate(problem, machine, prepacked):
         tiles=problem.batch * problem.groups * plan.blocks * lines
         * tile_count(line, state.k.rows[plan.width]) * plan.taps,
         moved=moved,
+        streamed=streamed,
         rows=rows,
         # Parallel regions, which threads enter and leave together; shared boxes are packed in one.
         regions=machine.threads * (1 + (plan.slots > 0 and plan.boxes.shares > 1)) if machine.threads > 1 else 0,

@@ -28,9 +28,6 @@ name = "direct_pixels"
 kinds = ("conv",)
 local = True
 
-# Inputs and outputs that the caches of a core hold.
-NEAR_ELEMENTS = 1 << 18
-
 cdef enum:
     # Of lanes that a first-level cache keeps from tap to tap.
     NEAR_BYTES = 32 << 10
@@ -108,8 +105,7 @@ def estimate(problem, machine, prepacked):
         tiles=problem.batch * problem.groups * plan.blocks * state.tiles(&plan) * plan.taps,
         moved=moved,
         scattered=scattered,
-        # What the caches of a core do not hold.
-        streamed=max(problem.elements - NEAR_ELEMENTS, 0),
+        streamed=state.far_elements(),
         rows=rows,
         # Parallel regions, which threads enter and leave together; shared boxes are packed in one.
         regions=machine.threads * (1 + (plan.slots > 0 and plan.boxes.shares > 1)) if machine.threads > 1 else 0,
