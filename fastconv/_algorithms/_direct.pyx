@@ -142,8 +142,10 @@ cdef class Direct:
     cdef Py_ssize_t far_elements(self) noexcept nogil:
         """Inputs that some window sees, and outputs, beyond those that the caches of a core hold."""
         cdef const Geometry* g = &self.g
+        # The elements that a stride skips in a row come with their neighbours.
+        cdef Py_ssize_t row = g.input[2] if self.last else self.whole[2]
         return max(0, g.batch * (
-            g.in_channels * g.input[0] * g.input[1] * g.input[2]
+            g.in_channels * g.input[0] * g.input[1] * row
             + g.out_channels * g.output[0] * g.output[1] * g.output[2]) - NEAR_ELEMENTS)
 
     cdef Py_ssize_t weight_bytes(self) noexcept nogil:

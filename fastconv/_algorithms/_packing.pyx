@@ -2,7 +2,7 @@
 
 *Planes* keep channels apart, and the columns of every stride phase together, so that neighbouring
 outputs read neighbouring elements whatever the stride. *Pixels* keep the channels of a pixel
-together. Both are packed by rows, so that threads can share a box.
+together. Threads can share a box: planes are packed by channels, pixels by rows.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -105,63 +105,63 @@ cdef Py_ssize_t plane_tap(const Geometry* g, const Planes* p, Py_ssize_t itemsiz
 cdef void pack_planes(const Geometry* g, const Planes* p, const View* x, const Box* box, char* to,
                       Py_ssize_t first, Py_ssize_t last, Py_ssize_t itemsize,
                       const fc_kernels* k) noexcept nogil:
-    """Rows [first, last) of all channels; rows are numbered over (phases, depth, height).
+    """Channels [first, last) of a box.
 
     `x.data` is the first input channel of the box's image and group.
     """
-    cdef Py_ssize_t row = first, height, depth, phase, phase_w, phase_h, phase_d, d, i, c
-    cdef Py_ssize_t width = p.extent[2], top, bottom, left, right, above, rows, pad, used
+    cdef Py_ssize_t channels = last - first, rows = p.extent[1], width = p.extent[2]
+    cdef Py_ssize_t slice, depth, phase, phase_w, phase_h, phase_d, d, i, c
+    cdef Py_ssize_t top, bottom, left, right, above, pad, used
     cdef Py_ssize_t row_bytes = width * itemsize, step = g.stride[2] * x.axis[2]
+    cdef char* planes = to + first * p.channel
     cdef char* target
     cdef const char* source
-    while row < last:
-        # A run of rows of one phase and depth.
-        height = row % p.extent[1]
-        depth = row // p.extent[1] % p.extent[0]
-        phase = row // (p.extent[1] * p.extent[0])
+    for slice in range(p.rows // rows):
+        # All rows of one phase and depth.
+        depth = slice % p.extent[0]
+        phase = slice // p.extent[0]
         phase_w = phase % p.phases[2]
         phase_h = phase // p.phases[2] % p.phases[1]
         phase_d = phase // (p.phases[2] * p.phases[1])
-        rows = min(last - row, p.extent[1] - height)
         d = (box.origin[0] + depth) * g.stride[0] + phase_d - g.pad[0]
-        pad = g.pad[1] - (box.origin[1] + height) * g.stride[1]
+        pad = g.pad[1] - box.origin[1] * g.stride[1]
         top = _valid_from(pad, phase_h, g.stride[1], rows)
         bottom = max(_valid_to(pad, phase_h, g.stride[1], g.input[1], rows), top)
-        source = x.data + d * x.axis[0] + (top * g.stride[1] + phase_h - pad) * x.axis[1]
+        source = x.data + first * x.channel + d * x.axis[0]
+        source += (top * g.stride[1] + phase_h - pad) * x.axis[1]
         pad = g.pad[2] - box.origin[2] * g.stride[2]
         left = _valid_from(pad, phase_w, g.stride[2], width)
         right = max(_valid_to(pad, phase_w, g.stride[2], g.input[2], width), left)
         source += (left * g.stride[2] + phase_w - pad) * x.axis[2]
         if d < 0 or d >= g.input[0]:
             bottom = top
-        target = to + row * row_bytes
+        target = planes + slice * rows * row_bytes
         if bottom - top < rows or right - left < width:
-            for c in range(p.channels):
+            for c in range(channels):
                 memset(target + c * p.channel, 0, rows * row_bytes)
         target += top * row_bytes + left * itemsize
         above = g.stride[1] * x.axis[1]
         if left == right or top == bottom:
-            pass
-        elif x.channel == itemsize and p.channels > 1:
+            continue
+        if x.channel == itemsize and p.channels > 1:
             for i in range(bottom - top):
                 k.transpose(source + i * above, step, target + i * row_bytes, p.channel,
-                            right - left, p.channels, 1)
+                            right - left, channels, 1)
         elif step % itemsize == 0 and step > 0:
-            for c in range(p.channels):
+            for c in range(channels):
                 k.copy(source + c * x.channel, above, target + c * p.channel, row_bytes,
                        bottom - top, right - left, step // itemsize)
         else:
-            for c in range(p.channels):
+            for c in range(channels):
                 for i in range(bottom - top):
                     copy_elements(source + c * x.channel + i * above, step,
                                   target + c * p.channel + i * row_bytes, itemsize, right - left,
                                   itemsize)
-        row += rows
-    if last == p.rows:
-        # Lanes beyond a plane are computed and dropped: let them be ordinary numbers.
-        used = p.rows * width * itemsize
-        for c in range(p.channels):
-            memset(to + c * p.channel + used, 0, p.channel - used)
+    # Lanes beyond a plane are computed and dropped: let them be ordinary numbers.
+    used = p.rows * row_bytes
+    for c in range(channels):
+        memset(planes + c * p.channel + used, 0, p.channel - used)
+    if last == p.channels:
         memset(to + p.channels * p.channel, 0, p.bytes - p.channels * p.channel)
 
 

@@ -93,7 +93,7 @@ def estimate(problem, machine, prepacked):
     if problem.layout == "channels_last" and problem.in_channels * problem.out_channels > 1:
         # Single channels are planes as they lie.
         scattered = (outputs if problem.out_channels > 1 else 0) + (moved if problem.in_channels > 1 else 0)
-    elif plan.linear:
+    elif plan.linear and planes.extent[2] > state.g.output[2]:
         moved += outputs
         rows += outputs // problem.output[problem.ndim - 1]
     packs = not (prepacked or state.reads_rows)
@@ -299,7 +299,7 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scrat
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t* scalar_taps = <Py_ssize_t*> scratch
     cdef Py_ssize_t* vector_taps = scalar_taps + plan.taps
-    cdef Py_ssize_t t, d, h, w, i
+    cdef Py_ssize_t t, d, h, w, i, parts
     for t in range(plan.taps):
         w = 0 if plan.merged else t % g.kernel[2]
         i = t if plan.merged else t // g.kernel[2]
@@ -322,9 +322,10 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scrat
         for i in prange(plan.boxes.units * plan.boxes.shares, num_threads=threads, schedule="dynamic"):
             _unit(plan, k, o, i, threadid())
         return
-    for i in prange(plan.boxes.units * plan.planes.rows, num_threads=threads, schedule="static"):
-        _pack(plan, k, o, i // plan.planes.rows, o.packed + i // plan.planes.rows * plan.planes.bytes,
-              i % plan.planes.rows, i % plan.planes.rows + 1)
+    parts = min(threads, plan.planes.channels)
+    for i in prange(plan.boxes.units * parts, num_threads=threads, schedule="static"):
+        _pack(plan, k, o, i // parts, o.packed + i // parts * plan.planes.bytes,
+              i % parts * plan.planes.channels // parts, (i % parts + 1) * plan.planes.channels // parts)
     for i in prange(plan.boxes.units * plan.boxes.shares, num_threads=threads, schedule="dynamic"):
         _share(plan, k, o, i, o.packed + i // plan.boxes.shares * plan.planes.bytes)
 
@@ -334,13 +335,13 @@ cdef void _unit(const Layout* plan, const fc_kernels* k, const Operands* o, Py_s
     """A task that packs its own box."""
     cdef char* packed = o.packed + thread * plan.planes.bytes
     if not plan.in_place:
-        _pack(plan, k, o, task // plan.boxes.shares, packed, 0, plan.planes.rows)
+        _pack(plan, k, o, task // plan.boxes.shares, packed, 0, plan.planes.channels)
     _share(plan, k, o, task, packed)
 
 
 cdef void _pack(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t unit,
                 char* packed, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """Rows [first, last) of a box."""
+    """Channels [first, last) of a box."""
     cdef Box box = box_at(&plan.g, &plan.boxes, unit)
     cdef View x = o.x
     x.data += box.image * x.batch + box.group * plan.planes.channels * x.channel
@@ -358,8 +359,10 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
     cdef const char* input = packed
     cdef const char* source
     cdef char* output = o.y.data + box.image * o.y.batch + box.group * filters * o.y.channel
-    cdef bint direct = not plan.linear and o.y.axis[2] == size
     cdef Py_ssize_t row_bytes = plan.planes.extent[2] * size, slice_bytes = plan.planes.extent[1] * row_bytes
+    # Rows without padding between them are one line of the output as well.
+    cdef bint direct = o.y.axis[2] == size and (
+        not plan.linear or row_bytes == box.output[2] * size == o.y.axis[1])
     cdef Py_ssize_t step = plan.planes.channel
     cdef Py_ssize_t line = box.output[2], height = box.output[1]
     cdef Py_ssize_t block, rows, filter, d, h, tile, lane, lanes, i

@@ -207,7 +207,7 @@ cdef void _box(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ss
         slice_bytes = x.axis[0] * g.stride[0]
     else:
         packed += thread * plan.planes.bytes
-        pack_planes(g, &plan.planes, &x, &box, packed, 0, plan.planes.rows, size, k)
+        pack_planes(g, &plan.planes, &x, &box, packed, 0, plan.planes.channels, size, k)
         input = packed
     for i in range(3):
         output += box.origin[i] * o.y.axis[i]
