@@ -19,6 +19,7 @@ SHAPES = [
     ((3, 64, 14, 14), (96, 64, 3, 3), dict(padding=1)),
     ((2, 32, 30, 30), (32, 1, 3, 3), dict(groups=32, padding=1)),
     ((1, 128, 7, 7), (256, 128, 1, 1), {}),
+    ((1, 37, 56, 56), (96, 37, 1, 1), dict(stride=2)),
 ]
 
 
@@ -43,6 +44,17 @@ def test_the_same_bits_for_any_number_of_threads(room, layout, x_shape, w_shape,
                 return
         results.append(y)
     assert all(np.array_equal(y, results[0]) for y in results)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("gap", [0, 1, 12])
+def test_rows_of_packed_planes_are_written_beside_gaps(threads, gap):
+    x, w = np.rint(normal(1, 37, 56, 56)), np.rint(normal(96, 37, 1, 1))
+    memory = np.full((1, 96, 28, 28 + gap), np.nan, np.float32)
+    with fastconv.config(threads=threads, algorithm="direct_pixels"):
+        y = fastconv.conv2d(x, w, stride=2, out=memory[..., :28])
+    assert np.array_equal(y, fastconv.conv2d(x, w, stride=2, algorithm="reference"))
+    assert np.isnan(memory[..., 28:]).all()
 
 
 def test_many_python_threads_calling_at_once():
