@@ -9,6 +9,8 @@ from fastconv._core.geometry cimport Geometry
 
 cdef enum:
     BOX_BYTES = 256 << 10
+    # Weights that a second-level cache holds beside them.
+    NEAR_WEIGHTS = 512 << 10
     TASKS_PER_THREAD = 4
     # Up to so many tasks, none of the threads may be idle for more than a 16th of the time.
     MOST_PER_THREAD = 16
@@ -78,16 +80,19 @@ cdef bint _balanced(Py_ssize_t tasks, int threads) noexcept nogil:
 
 
 cdef Boxes share_out(const Geometry* g, bint whole_rows, Py_ssize_t tile, Py_ssize_t blocks,
-                     Py_ssize_t pixel_bytes, Py_ssize_t weight_bytes, int threads) noexcept nogil:
+                     Py_ssize_t pixel_bytes, Py_ssize_t weight_bytes, bint packed,
+                     int threads) noexcept nogil:
     """Boxes for `threads` threads.
 
     `tile` is the granule of rows, `blocks` are the filter blocks of a group, `weight_bytes` the
-    weights of all of them; `whole_rows` keeps the outputs of a box contiguous.
+    weights of all of them; `whole_rows` keeps the outputs of a box contiguous. Where boxes are
+    `packed`, threads had better compute on those that they packed themselves; but if a cache does
+    not hold all weights, on the same of these in all boxes.
     """
     cdef Boxes b
     cdef Py_ssize_t planes = g.batch * g.groups, count, tasks
     cdef Py_ssize_t cut[3]
-    cdef bint more
+    cdef bint more, even  # even: the boxes of all threads see as many outputs
     cdef int i
     b.groups = g.groups
     b.shares = 1
@@ -115,27 +120,38 @@ cdef Boxes share_out(const Geometry* g, bint whole_rows, Py_ssize_t tile, Py_ssi
             count = _count(g, b.size)
         else:
             break
+    if b.shares > 1 and 2 * b.shares > blocks:
+        b.shares = blocks
+    b.blocks = blocks
     b.units = planes
+    even = planes % threads == 0
     for i in range(3):
         b.count[i] = (g.output[i] + b.size[i] - 1) // b.size[i]
         b.units *= b.count[i]
-        if i < 2:  # as equal as can be
+        if i < 2:
             b.size[i] = (g.output[i] + b.count[i] - 1) // b.count[i]
-    b.share = (blocks + b.shares - 1) // b.shares
-    b.shares = (blocks + b.share - 1) // b.share
+        even = even or b.count[i] > 1 and b.count[i] % threads == 0 and _balanced(
+            g.output[i] if i < 2 else b.count[i], threads)
+    b.boxwise = packed and even and weight_bytes <= NEAR_WEIGHTS
     return b
 
 
 cdef Box box_at(const Geometry* g, const Boxes* boxes, Py_ssize_t unit) noexcept nogil:
     cdef Box b
+    cdef Py_ssize_t at
     cdef int i
     for i in range(2, -1, -1):
         b.origin[i] = 0
         b.output[i] = g.output[i]
         if boxes.count[i] > 1:
-            b.origin[i] = unit % boxes.count[i] * boxes.size[i]
-            b.output[i] = min(boxes.size[i], g.output[i] - b.origin[i])
+            at = unit % boxes.count[i]
             unit //= boxes.count[i]
+            if i == 2:  # rows are cut between tiles
+                b.origin[i] = at * boxes.size[i]
+                b.output[i] = min(boxes.size[i], g.output[i] - b.origin[i])
+            else:
+                b.origin[i] = part_start(g.output[i], boxes.count[i], at)
+                b.output[i] = part_start(g.output[i], boxes.count[i], at + 1) - b.origin[i]
     b.group = unit % boxes.groups
     b.image = unit // boxes.groups
     return b

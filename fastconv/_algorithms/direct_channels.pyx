@@ -8,17 +8,20 @@ from math import prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
 from fastconv._algorithms._direct import NEAR_WEIGHTS, product_flops, supports as _supports, too_sparse
-from fastconv._algorithms._boxes cimport Box, Boxes, box_at, share_out
+from fastconv._algorithms._boxes cimport (
+    Box, Boxes, Share, box_at, share_of, share_out, unit_of,
+)
 from fastconv._algorithms._direct cimport Direct, flatten, step_cycles, tile_count, visits_all
 from fastconv._algorithms._packing cimport (
     Pixels, is_linear, needs_padding, pack_pixels, pixels_of, unpack_pixels,
 )
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.stealing cimport Queues, deal, take
 from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
 
@@ -200,7 +203,7 @@ cdef class Channelwise(Direct):
         cdef Geometry* g = &plan.g
         cdef bint row = g.output[0] * g.output[1] == 1  # one row may be cut anywhere
         plan.boxes = share_out(g, plan.flat and not row, self.k.rows[plan.width], plan.blocks,
-                               self.channels * self.size, self.weight_bytes(), threads)
+                               self.channels * self.size, self.weight_bytes(), not plan.in_place, threads)
         plan.merged = (g.dilation[2] == 1 and g.kernel[2] > 1 and self.channels < MERGED_CHANNELS
                        and (g.groups == 1 or not plan.in_place))
         plan.run = self.channels * (g.kernel[2] if plan.merged else 1)
@@ -235,6 +238,8 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, const char*
     cdef Py_ssize_t filters = g.out_channels // g.groups, bias_bytes = plan.blocks * plan.lanes * plan.size
     cdef Py_ssize_t t, i, d, h, w
     cdef Py_ssize_t axis[3]
+    cdef Queues queues
+    cdef int thread
     o.pixel_taps = pixel_taps
     o.lane_taps = lane_taps
     o.gathered = padded_bias + _pages(g.groups * bias_bytes)
@@ -261,15 +266,22 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, const char*
         for i in range(plan.boxes.units):
             _unit(plan, k, o, i, 0)
         return
+    deal(&queues, plan.boxes.units * plan.boxes.shares, threads)
     if plan.in_place or plan.boxes.shares == 1:
-        for i in prange(plan.boxes.units * plan.boxes.shares, num_threads=threads, schedule="dynamic"):
-            _unit(plan, k, o, i, threadid())
+        for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+            i = take(&queues, thread)
+            while i >= 0:
+                _unit(plan, k, o, i, thread)
+                i = take(&queues, thread)
         return
     for i in prange(plan.boxes.units * plan.packed.rows, num_threads=threads, schedule="static"):
         _pack(plan, k, o, i // plan.packed.rows, o.packed + i // plan.packed.rows * plan.packed.bytes,
               i % plan.packed.rows, i % plan.packed.rows + 1)
-    for i in prange(plan.boxes.units * plan.boxes.shares, num_threads=threads, schedule="dynamic"):
-        _share(plan, k, o, i, o.packed + i // plan.boxes.shares * plan.packed.bytes, threadid())
+    for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+        i = take(&queues, thread)
+        while i >= 0:
+            _share(plan, k, o, i, o.packed + unit_of(&plan.boxes, i) * plan.packed.bytes, thread)
+            i = take(&queues, thread)
 
 
 cdef void _unit(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
@@ -277,7 +289,7 @@ cdef void _unit(const Layout* plan, const fc_kernels* k, const Operands* o, Py_s
     """A task that packs its own box."""
     cdef char* packed = o.packed + thread * plan.packed.bytes
     if not plan.in_place:
-        _pack(plan, k, o, task // plan.boxes.shares, packed, 0, plan.packed.rows)
+        _pack(plan, k, o, unit_of(&plan.boxes, task), packed, 0, plan.packed.rows)
     _share(plan, k, o, task, packed, thread)
 
 
@@ -297,9 +309,8 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
     cdef Py_ssize_t size = plan.size, filters = g.out_channels // g.groups
     cdef Py_ssize_t block_bytes = (plan.lanes * plan.packed.channels * g.kernel[0] * g.kernel[1]
                                    * g.kernel[2] * size)
-    cdef Box box = box_at(g, &plan.boxes, task // plan.boxes.shares)
-    cdef Py_ssize_t first = task % plan.boxes.shares * plan.boxes.share
-    cdef Py_ssize_t last = min(first + plan.boxes.share, plan.blocks)
+    cdef Box box = box_at(g, &plan.boxes, unit_of(&plan.boxes, task))
+    cdef Share share = share_of(&plan.boxes, task)
     cdef const char* input = packed
     cdef char* output = o.y.data + box.image * o.y.batch + box.group * filters * o.y.channel
     cdef char* gathered = o.gathered + thread * _gathered_bytes(plan)
@@ -336,7 +347,7 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
     t.row_bias = NULL
     t.lane_bias = NULL
     t.relu = plan.relu
-    for block in range(first, last):
+    for block in range(share.first, share.last):
         filter = block * plan.lanes
         t.vectors = o.weights + (box.group * plan.blocks + block) * block_bytes
         t.lanes = min(plan.lanes, filters - filter)

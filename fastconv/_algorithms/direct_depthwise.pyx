@@ -147,7 +147,7 @@ cdef class Depthwise(Direct):
         plan.size = self.size
         plan.relu = self.relu
         # A box's outputs take about as much of the cache as its inputs.
-        plan.boxes = share_out(&plan.g, False, LINE, 1, 2 * plan.lanes * plan.size, 0, threads)
+        plan.boxes = share_out(&plan.g, False, LINE, 1, 2 * plan.lanes * plan.size, 0, False, threads)
         plan.packed = pixels_of(&plan.g, plan.boxes.size, plan.lanes, True, plan.size)
         plan.outputs = (plan.boxes.size[0] * plan.boxes.size[1] * plan.boxes.size[2] * plan.lanes
                         * plan.size + 4095) // 4096 * 4096

@@ -19,6 +19,7 @@ from fastconv._algorithms._packing cimport (
 )
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.stealing cimport Queues, deal, take
 from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport FC_CHAIN, FC_DOT_FILTERS, fc_dots, fc_kernels
 
@@ -207,6 +208,8 @@ cdef Py_ssize_t _scratch_bytes(const Layout* plan) noexcept nogil:
 
 cdef void _run(const Layout* plan, const fc_kernels* k, const Operands* o, int threads) noexcept nogil:
     cdef Py_ssize_t i, units, tasks = plan.g.groups * plan.blocks * plan.shares
+    cdef Queues queues
+    cdef int thread
     units = plan.g.batch * plan.packed.rows if plan.pixelwise else plan.pixels
     units = 0 if plan.in_place else plan.g.groups * units
     if threads == 1:  # a parallel region costs more than a small problem
@@ -218,8 +221,12 @@ cdef void _run(const Layout* plan, const fc_kernels* k, const Operands* o, int t
     if units:
         for i in prange(units, num_threads=threads, schedule="static"):
             _pack(plan, k, o, i)
-    for i in prange(tasks, num_threads=threads, schedule="dynamic"):
-        _task(plan, k, o, i)
+    deal(&queues, tasks, threads)
+    for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+        i = take(&queues, thread)
+        while i >= 0:
+            _task(plan, k, o, i)
+            i = take(&queues, thread)
 
 
 cdef Box _image(const Layout* plan, Py_ssize_t image) noexcept nogil:

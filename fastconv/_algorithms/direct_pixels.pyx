@@ -9,16 +9,19 @@ from math import gcd, prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport prange
 
 from fastconv._algorithms._direct import NEAR_WEIGHTS, product_flops, supports as _supports, too_sparse
-from fastconv._algorithms._boxes cimport Box, Boxes, box_at, share_out
+from fastconv._algorithms._boxes cimport (
+    Box, Boxes, Share, box_at, share_of, share_out, unit_of,
+)
 from fastconv._algorithms._direct cimport Direct, Weights, flatten, step_cycles, tile_count, visits_all
 from fastconv._algorithms._packing cimport (
     Planes, copy_elements, is_linear, needs_padding, pack_planes, plane_tap, planes_of,
 )
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.stealing cimport Queues, deal, take
 from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
 
@@ -258,7 +261,7 @@ cdef class Pixelwise(Direct):
         cdef const Geometry* g = &plan.g
         cdef Py_ssize_t whole
         plan.boxes = share_out(g, False, plan.lanes, plan.blocks, self.channels * self.size,
-                               self.weight_bytes(), threads)
+                               self.weight_bytes(), not plan.in_place, threads)
         plan.slots = 0
         plan.linear = False
         plan.planes = planes_of(g, plan.boxes.size, self.size, plan.lanes)
@@ -299,7 +302,9 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scrat
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t* scalar_taps = <Py_ssize_t*> scratch
     cdef Py_ssize_t* vector_taps = scalar_taps + plan.taps
-    cdef Py_ssize_t t, d, h, w, i, parts
+    cdef Py_ssize_t t, d, h, w, i, runs
+    cdef Queues queues
+    cdef int thread
     for t in range(plan.taps):
         w = 0 if plan.merged else t % g.kernel[2]
         i = t if plan.merged else t // g.kernel[2]
@@ -318,16 +323,23 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scrat
         for i in range(plan.boxes.units):
             _unit(plan, k, o, i, 0)
         return
+    deal(&queues, plan.boxes.units * plan.boxes.shares, threads)
     if plan.in_place or plan.boxes.shares == 1:
-        for i in prange(plan.boxes.units * plan.boxes.shares, num_threads=threads, schedule="dynamic"):
-            _unit(plan, k, o, i, threadid())
+        for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+            i = take(&queues, thread)
+            while i >= 0:
+                _unit(plan, k, o, i, thread)
+                i = take(&queues, thread)
         return
-    parts = min(threads, plan.planes.channels)
-    for i in prange(plan.boxes.units * parts, num_threads=threads, schedule="static"):
-        _pack(plan, k, o, i // parts, o.packed + i // parts * plan.planes.bytes,
-              i % parts * plan.planes.channels // parts, (i % parts + 1) * plan.planes.channels // parts)
-    for i in prange(plan.boxes.units * plan.boxes.shares, num_threads=threads, schedule="dynamic"):
-        _share(plan, k, o, i, o.packed + i // plan.boxes.shares * plan.planes.bytes)
+    runs = min(threads, plan.planes.channels)
+    for i in prange(plan.boxes.units * runs, num_threads=threads, schedule="static"):
+        _pack(plan, k, o, i // runs, o.packed + i // runs * plan.planes.bytes,
+              i % runs * plan.planes.channels // runs, (i % runs + 1) * plan.planes.channels // runs)
+    for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+        i = take(&queues, thread)
+        while i >= 0:
+            _share(plan, k, o, i, o.packed + unit_of(&plan.boxes, i) * plan.planes.bytes)
+            i = take(&queues, thread)
 
 
 cdef void _unit(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
@@ -335,7 +347,7 @@ cdef void _unit(const Layout* plan, const fc_kernels* k, const Operands* o, Py_s
     """A task that packs its own box."""
     cdef char* packed = o.packed + thread * plan.planes.bytes
     if not plan.in_place:
-        _pack(plan, k, o, task // plan.boxes.shares, packed, 0, plan.planes.channels)
+        _pack(plan, k, o, unit_of(&plan.boxes, task), packed, 0, plan.planes.channels)
     _share(plan, k, o, task, packed)
 
 
@@ -353,9 +365,8 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
     """Some blocks of filters over one box."""
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t size = plan.size, filters = g.out_channels // g.groups
-    cdef Box box = box_at(g, &plan.boxes, task // plan.boxes.shares)
-    cdef Py_ssize_t first = task % plan.boxes.shares * plan.boxes.share
-    cdef Py_ssize_t last = min(first + plan.boxes.share, plan.blocks)
+    cdef Box box = box_at(g, &plan.boxes, unit_of(&plan.boxes, task))
+    cdef Share share = share_of(&plan.boxes, task)
     cdef const char* input = packed
     cdef const char* source
     cdef char* output = o.y.data + box.image * o.y.batch + box.group * filters * o.y.channel
@@ -392,7 +403,7 @@ cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_
     t.row_bias = NULL
     t.lane_bias = NULL
     t.relu = plan.relu
-    for block in range(first, last):
+    for block in range(share.first, share.last):
         filter = block * plan.rows
         rows = min(plan.rows, filters - filter)
         t.scalars = o.weights + box.group * o.group + block * o.block

@@ -144,7 +144,7 @@ cdef class Planewise(Direct):
         plan.in_place = (g.stride[2] == 1 and self.fold[2] == 1 and not needs_padding(g)
                          and g.output[2] >= plan.lanes and (not self.last or g.in_channels == 1))
         # A box's outputs take about as much of the cache as its inputs.
-        plan.boxes = share_out(g, False, plan.lanes, 1, 2 * self.size, 0, threads)
+        plan.boxes = share_out(g, False, plan.lanes, 1, 2 * self.size, 0, False, threads)
         plan.rows = tile_count(plan.boxes.size[1], tile_count(plan.boxes.size[1], plan.rows))
         plan.planes = planes_of(g, plan.boxes.size, self.size, plan.lanes)
         return plan

@@ -19,6 +19,7 @@ from fastconv._algorithms._tasks cimport images_per_step
 from fastconv._algorithms._weight_sums cimport Sums, add_vectors, fill_ones, store_sums
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.stealing cimport Queues, deal, take
 from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
 
@@ -265,6 +266,8 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
     cdef Py_ssize_t* grad_lines = x_lines + steps * plan.lines
     cdef char* free = scratch + _sum_bytes(state) + _table_bytes(state, steps)
     cdef char* ones = free
+    cdef Queues queues
+    cdef int thread
     cdef View x = source.x, grad = source.grad, from_x = source.x, from_grad = source.grad
     fill_ones(ones, PAGE, size)
     free += PAGE
@@ -292,9 +295,13 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
             _task(state, &x, &grad, x_lines, grad_lines, images * plan.lines, first == 0, 0, tiles,
                   scratch, ones)
         else:
-            for i in prange(tasks, num_threads=threads, schedule="dynamic"):
-                _task(state, &x, &grad, x_lines, grad_lines, images * plan.lines, first == 0,
-                      tiles * i // tasks, tiles * (i + 1) // tasks, scratch, ones)
+            deal(&queues, tasks, threads)
+            for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+                i = take(&queues, thread)
+                while i >= 0:
+                    _task(state, &x, &grad, x_lines, grad_lines, images * plan.lines, first == 0,
+                          tiles * i // tasks, tiles * (i + 1) // tasks, scratch, ones)
+                    i = take(&queues, thread)
         if not source.copy_x:
             x.data += images * x.batch
         if not source.copy_grad:

@@ -145,7 +145,7 @@ cdef class Windowed(Direct):
         plan.size = self.size
         plan.relu = self.relu
         # A box's outputs take about as much of the cache as its inputs.
-        plan.boxes = share_out(&self.g, False, self.k.lanes, 1, 2 * self.size, 0, threads)
+        plan.boxes = share_out(&self.g, False, self.k.lanes, 1, 2 * self.size, 0, False, threads)
         plan.run = 1
         if self.filters == 1 and plan.boxes.units == self.g.batch * self.g.groups:
             plan.run = max(1, min(self.g.groups, plan.boxes.units // (threads * TASKS_PER_THREAD)))

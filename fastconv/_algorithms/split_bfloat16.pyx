@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport parallel, prange, threadid
+from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from fastconv._algorithms._direct import too_sparse
@@ -25,6 +25,7 @@ from fastconv._algorithms._splitting cimport (
 )
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.stealing cimport Queues, deal, take
 from fastconv._core.threads cimport usable
 from fastconv._kernels.isa import has_tile_unit
 from fastconv._kernels.table cimport (
@@ -294,17 +295,22 @@ cdef void _compute(const Geometry* g, const Layout* plan, Splitwise state, const
         images * g.groups, plan.tiles * plan.lines, plan.filter_blocks,
         plan.parts.blocks * plan.parts.splits * FC_SIDE * plan.parts.position, threads)
     cdef Py_ssize_t i
+    cdef Queues queues
+    cdef int thread
     if threads == 1:  # a parallel region costs more than a small problem
         state.split.enter()
         for i in range(tasks.count):
             _task(g, plan, state, y, first, task_of(&tasks, i), product, splits, gathered)
         state.split.leave()
         return
-    with parallel(num_threads=threads):
+    deal(&queues, tasks.count, threads)
+    for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
         state.split.enter()
-        for i in prange(tasks.count, schedule="dynamic"):
+        i = take(&queues, thread)
+        while i >= 0:
             _task(g, plan, state, y, first, task_of(&tasks, i), product, splits,
-                  gathered + threadid() * _gathered_bytes())
+                  gathered + thread * _gathered_bytes())
+            i = take(&queues, thread)
         state.split.leave()
 
 

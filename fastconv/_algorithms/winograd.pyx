@@ -22,6 +22,7 @@ from fastconv._algorithms._winograd_tiles cimport (
 )
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.stealing cimport Queues, deal, take
 from fastconv._core.threads cimport usable
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile, fc_winograd
 
@@ -317,7 +318,8 @@ cdef class Winograd(Direct):
         cdef const Units* u = &plan.units
         cdef Py_ssize_t bias_bytes = plan.blocks * plan.lanes * self.size, i
         cdef Py_ssize_t lines = g.batch * plan.copied.rows
-        cdef int odd = 0
+        cdef int odd = 0, thread
+        cdef Queues queues
         cdef Py_ssize_t* offsets = <Py_ssize_t*> scratch
         cdef char* zeros = scratch + _offsets_bytes(g, plan)
         cdef char* padded_bias = zeros + _pages(self.channels * self.size)
@@ -360,15 +362,22 @@ cdef class Winograd(Direct):
             for i in prange(lines, num_threads=threads, schedule="static"):
                 self.copy_line(plan, o, copy, i)
             _see_copy(plan, o, copy)
+        deal(&queues, u.units * u.shares, threads)
         if u.shares == 1:
-            for i in prange(u.units, num_threads=threads, schedule="dynamic"):
-                self.unit_inputs(plan, o, i, threadid(), -1)
-                odd |= self.task(plan, o, i, threadid(), threadid())
+            for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+                i = take(&queues, thread)
+                while i >= 0:
+                    self.unit_inputs(plan, o, i, thread, -1)
+                    odd |= self.task(plan, o, i, thread, thread)
+                    i = take(&queues, thread)
             return odd
         for i in prange(u.units * u.rows, num_threads=threads, schedule="static"):
             self.unit_inputs(plan, o, i // u.rows, i // u.rows, i % u.rows)
-        for i in prange(u.units * u.shares, num_threads=threads, schedule="dynamic"):
-            odd |= self.task(plan, o, i, i // u.shares, threadid())
+        for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+            i = take(&queues, thread)
+            while i >= 0:
+                odd |= self.task(plan, o, i, i % u.units, thread)
+                i = take(&queues, thread)
         return odd
 
     cdef void copy_line(self, const Layout* plan, const Operands* o, char* to, Py_ssize_t i) noexcept nogil:
@@ -440,8 +449,8 @@ cdef class Winograd(Direct):
                   int thread) noexcept nogil:
         """One share of the filters of a unit."""
         cdef const Units* u = &plan.units
-        cdef Unit t = unit_at(u, task // u.shares)
-        cdef Py_ssize_t first = task % u.shares * u.share, last = min(first + u.share, plan.blocks)
+        cdef Unit t = unit_at(u, task % u.units)
+        cdef Py_ssize_t first = task // u.units * u.share, last = min(first + u.share, plan.blocks)
         cdef char* products = o.products + thread * plan.products
         self.multiply(plan, o, &t, first, last, o.inputs + slot * plan.inputs, products)
         if o.y.channel == self.size:

@@ -14,6 +14,7 @@ windows        where the taps of a window meet the input; winners: taps into fla
 dtypes         which dtypes there are, and what carries their arithmetic
 integers       exact sums: bounds, carriers, results that fit or raise
 threads        how many threads may work; fork safety
+stealing       tasks dealt out to threads, who help each other
 processor      its name
 arena          scratch memory, reused between calls
 blas, fft      the only doors to BLAS and to FFT libraries
