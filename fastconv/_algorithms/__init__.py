@@ -17,6 +17,7 @@ reference*         everything in plain NumPy, for every dtype
 registry           the list of rooms
 _direct            what the direct rooms share: the compiled problem, packed weights
 _boxes             boxes of outputs and shares of filters, for threads and caches
+_slots             where packed inputs lie, and which threads pack them
 _packing           copies of a box's inputs in the orders that tiles read, and back
 _windows           windows that kernels read in place
 _winograd_tiles    where its tiles lie, and how they are shared out

@@ -29,6 +29,7 @@ cdef class Direct:
     cdef View usual_output(self) noexcept nogil
     cdef Py_ssize_t far_elements(self) noexcept nogil
     cdef Py_ssize_t weight_bytes(self) noexcept nogil
+    cdef Py_ssize_t sums(self) noexcept nogil
     cdef object see_weights(self, object weight, Weights* w)
     cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads)
     cdef void pack_block(self, const Weights* w, char* target, Py_ssize_t i, Py_ssize_t width,

@@ -152,6 +152,10 @@ cdef class Direct:
         """Of one group."""
         return self.filters * self.channels * self.taps * self.size
 
+    cdef Py_ssize_t sums(self) noexcept nogil:
+        """Multiply-adds that follow from an input element."""
+        return self.filters * self.taps // (self.g.stride[0] * self.g.stride[1] * self.g.stride[2])
+
     def vector_lanes(self):
         """Elements of one vector."""
         return self.k.lanes

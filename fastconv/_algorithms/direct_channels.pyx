@@ -19,6 +19,7 @@ from fastconv._algorithms._direct cimport Direct, flatten, step_cycles, tile_cou
 from fastconv._algorithms._packing cimport (
     Pixels, is_linear, needs_padding, pack_pixels, pixels_of, unpack_pixels,
 )
+from fastconv._algorithms._slots cimport Slots, must_pack, slot_of, slots_for
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.stealing cimport Queues, deal, take
@@ -51,7 +52,7 @@ cdef struct Layout:
     Py_ssize_t taps, run
     Boxes boxes
     Pixels packed
-    Py_ssize_t slots           # packed boxes at a time
+    Slots slots                # of packed boxes
     bint relu
     Py_ssize_t size            # bytes per element
 
@@ -65,6 +66,7 @@ cdef struct Operands:
     const Py_ssize_t* pixel_taps
     const Py_ssize_t* lane_taps
     char* packed
+    char* is_packed            # one per packed box
     char* gathered
 
 
@@ -98,7 +100,7 @@ def estimate(problem, machine, prepacked):
         streamed=streamed,
         rows=rows,
         # Parallel regions, which threads enter and leave together; shared boxes are packed in one.
-        regions=machine.threads * (1 + (plan.slots > 0 and plan.boxes.shares > 1)) if machine.threads > 1 else 0,
+        regions=machine.threads * (1 + plan.slots.together) if machine.threads > 1 else 0,
         # What is done once per box, and once per block of filters that is packed.
         boxes=plan.boxes.units,
         blocks=0 if prepacked else problem.groups * plan.blocks,
@@ -209,9 +211,10 @@ cdef class Channelwise(Direct):
         plan.run = self.channels * (g.kernel[2] if plan.merged else 1)
         plan.taps = g.kernel[0] * g.kernel[1] * (1 if plan.merged else g.kernel[2])
         plan.packed = pixels_of(g, plan.boxes.size, self.channels, plan.merged, self.size)
-        plan.slots = 0
+        plan.slots.count = plan.slots.together = 0
         if not plan.in_place:
-            plan.slots = plan.boxes.units if plan.boxes.shares > 1 else threads
+            plan.slots = slots_for(plan.boxes.units, plan.boxes.shares, plan.boxes.boxwise,
+                                   plan.packed.bytes, self.sums(), threads)
 
 
 cdef Py_ssize_t _pages(Py_ssize_t size) noexcept nogil:
@@ -226,7 +229,7 @@ cdef Py_ssize_t _gathered_bytes(const Layout* plan) noexcept nogil:
 cdef Py_ssize_t _scratch_bytes(const Layout* plan, int threads) noexcept nogil:
     return (_pages(2 * plan.taps * sizeof(Py_ssize_t))
             + _pages(plan.g.groups * plan.blocks * plan.lanes * plan.size)
-            + threads * _gathered_bytes(plan) + plan.slots * plan.packed.bytes)
+            + threads * _gathered_bytes(plan) + plan.slots.count * plan.packed.bytes + plan.slots.count)
 
 
 cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, const char* bias,
@@ -244,6 +247,8 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, const char*
     o.lane_taps = lane_taps
     o.gathered = padded_bias + _pages(g.groups * bias_bytes)
     o.packed = o.gathered + threads * _gathered_bytes(plan)
+    o.is_packed = o.packed + plan.slots.count * plan.packed.bytes
+    memset(o.is_packed, 0, plan.slots.count)
     o.bias = NULL
     if bias != NULL:
         # Tiles read whole vectors: every group's filters on a whole number of tiles.
@@ -264,33 +269,31 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, const char*
         lane_taps[t] = t * plan.run * plan.lanes * plan.size
     if threads == 1:  # a parallel region costs more than a small problem
         for i in range(plan.boxes.units):
-            _unit(plan, k, o, i, 0)
+            _task(plan, k, o, i, 0)
         return
     deal(&queues, plan.boxes.units * plan.boxes.shares, threads)
-    if plan.in_place or plan.boxes.shares == 1:
-        for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-            i = take(&queues, thread)
-            while i >= 0:
-                _unit(plan, k, o, i, thread)
-                i = take(&queues, thread)
-        return
-    for i in prange(plan.boxes.units * plan.packed.rows, num_threads=threads, schedule="static"):
-        _pack(plan, k, o, i // plan.packed.rows, o.packed + i // plan.packed.rows * plan.packed.bytes,
-              i % plan.packed.rows, i % plan.packed.rows + 1)
+    if plan.slots.together:
+        for i in prange(plan.boxes.units * plan.packed.rows, num_threads=threads, schedule="static"):
+            _pack(plan, k, o, i // plan.packed.rows, o.packed + i // plan.packed.rows * plan.packed.bytes,
+                  i % plan.packed.rows, i % plan.packed.rows + 1)
     for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
         i = take(&queues, thread)
         while i >= 0:
-            _share(plan, k, o, i, o.packed + unit_of(&plan.boxes, i) * plan.packed.bytes, thread)
+            _task(plan, k, o, i, thread)
             i = take(&queues, thread)
 
 
-cdef void _unit(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
+cdef void _task(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
                 int thread) noexcept nogil:
-    """A task that packs its own box."""
-    cdef char* packed = o.packed + thread * plan.packed.bytes
+    """Some filters over one box, which is packed if it was not."""
+    cdef Py_ssize_t unit = unit_of(&plan.boxes, task), slot
+    cdef char* packed = NULL
     if not plan.in_place:
-        _pack(plan, k, o, unit_of(&plan.boxes, task), packed, 0, plan.packed.rows)
-    _share(plan, k, o, task, packed, thread)
+        slot = slot_of(&plan.slots, unit, thread)
+        packed = o.packed + slot * plan.packed.bytes
+        if must_pack(&plan.slots, o.is_packed, slot):
+            _pack(plan, k, o, unit, packed, 0, plan.packed.rows)
+    _compute(plan, k, o, unit, share_of(&plan.boxes, task), packed, thread)
 
 
 cdef void _pack(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t unit,
@@ -302,15 +305,14 @@ cdef void _pack(const Layout* plan, const fc_kernels* k, const Operands* o, Py_s
     pack_pixels(&plan.g, &plan.packed, &x, &box, packed, first, last, plan.size, k)
 
 
-cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
-                 const char* packed, int thread) noexcept nogil:
+cdef void _compute(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t unit,
+                   Share share, const char* packed, int thread) noexcept nogil:
     """Some blocks of filters over one box."""
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t size = plan.size, filters = g.out_channels // g.groups
     cdef Py_ssize_t block_bytes = (plan.lanes * plan.packed.channels * g.kernel[0] * g.kernel[1]
                                    * g.kernel[2] * size)
-    cdef Box box = box_at(g, &plan.boxes, unit_of(&plan.boxes, task))
-    cdef Share share = share_of(&plan.boxes, task)
+    cdef Box box = box_at(g, &plan.boxes, unit)
     cdef const char* input = packed
     cdef char* output = o.y.data + box.image * o.y.batch + box.group * filters * o.y.channel
     cdef char* gathered = o.gathered + thread * _gathered_bytes(plan)

@@ -10,6 +10,7 @@ import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport prange
+from libc.string cimport memset
 
 from fastconv._algorithms._direct import NEAR_WEIGHTS, product_flops, supports as _supports, too_sparse
 from fastconv._algorithms._boxes cimport (
@@ -19,6 +20,7 @@ from fastconv._algorithms._direct cimport Direct, Weights, flatten, step_cycles,
 from fastconv._algorithms._packing cimport (
     Planes, copy_elements, is_linear, needs_padding, pack_planes, plane_tap, planes_of,
 )
+from fastconv._algorithms._slots cimport Slots, must_pack, slot_of, slots_for
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.stealing cimport Queues, deal, take
@@ -59,7 +61,7 @@ cdef struct Layout:
     bint linear
     Boxes boxes
     Planes planes
-    Py_ssize_t slots           # packed boxes at a time
+    Slots slots                # of packed boxes
     bint relu
     Py_ssize_t size            # bytes per element
 
@@ -74,6 +76,7 @@ cdef struct Operands:
     const Py_ssize_t* scalar_taps
     const Py_ssize_t* vector_taps
     char* packed
+    char* is_packed            # one per packed box
 
 
 def supports(problem):
@@ -111,7 +114,7 @@ def estimate(problem, machine, prepacked):
         streamed=state.far_elements(),
         rows=rows,
         # Parallel regions, which threads enter and leave together; shared boxes are packed in one.
-        regions=machine.threads * (1 + (plan.slots > 0 and plan.boxes.shares > 1)) if machine.threads > 1 else 0,
+        regions=machine.threads * (1 + plan.slots.together) if machine.threads > 1 else 0,
         # What is done once per box, and once per block of filters that is packed.
         boxes=plan.boxes.units,
         blocks=problem.groups * plan.blocks if packs else 0,
@@ -262,7 +265,7 @@ cdef class Pixelwise(Direct):
         cdef Py_ssize_t whole
         plan.boxes = share_out(g, False, plan.lanes, plan.blocks, self.channels * self.size,
                                self.weight_bytes(), not plan.in_place, threads)
-        plan.slots = 0
+        plan.slots.count = plan.slots.together = 0
         plan.linear = False
         plan.planes = planes_of(g, plan.boxes.size, self.size, plan.lanes)
         if plan.in_place:
@@ -270,7 +273,8 @@ cdef class Pixelwise(Direct):
         # Fewer tiles if lanes run on over the padding between rows?
         whole = (plan.boxes.size[1] - 1) * plan.planes.extent[2] + plan.boxes.size[2]
         plan.linear = _tiles_of(plan, whole) < plan.boxes.size[1] * _tiles_of(plan, plan.boxes.size[2])
-        plan.slots = plan.boxes.units if plan.boxes.shares > 1 else threads
+        plan.slots = slots_for(plan.boxes.units, plan.boxes.shares, plan.boxes.boxwise,
+                               plan.planes.bytes, self.sums(), threads)
 
 
 cdef double _tiles_of(const Layout* plan, Py_ssize_t line) noexcept nogil:
@@ -294,7 +298,7 @@ cdef Py_ssize_t _taps_bytes(const Layout* plan) noexcept nogil:
 
 
 cdef Py_ssize_t _scratch_bytes(const Layout* plan) noexcept nogil:
-    return _taps_bytes(plan) + plan.slots * plan.planes.bytes
+    return _taps_bytes(plan) + plan.slots.count * plan.planes.bytes + plan.slots.count
 
 
 cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scratch,
@@ -319,36 +323,36 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scrat
     o.scalar_taps = scalar_taps
     o.vector_taps = vector_taps
     o.packed = scratch + _taps_bytes(plan)
+    o.is_packed = o.packed + plan.slots.count * plan.planes.bytes
+    memset(o.is_packed, 0, plan.slots.count)
     if threads == 1:  # a parallel region costs more than a small problem
         for i in range(plan.boxes.units):
-            _unit(plan, k, o, i, 0)
+            _task(plan, k, o, i, 0)
         return
     deal(&queues, plan.boxes.units * plan.boxes.shares, threads)
-    if plan.in_place or plan.boxes.shares == 1:
-        for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-            i = take(&queues, thread)
-            while i >= 0:
-                _unit(plan, k, o, i, thread)
-                i = take(&queues, thread)
-        return
-    runs = min(threads, plan.planes.channels)
-    for i in prange(plan.boxes.units * runs, num_threads=threads, schedule="static"):
-        _pack(plan, k, o, i // runs, o.packed + i // runs * plan.planes.bytes,
-              i % runs * plan.planes.channels // runs, (i % runs + 1) * plan.planes.channels // runs)
+    if plan.slots.together:
+        runs = min(threads, plan.planes.channels)
+        for i in prange(plan.boxes.units * runs, num_threads=threads, schedule="static"):
+            _pack(plan, k, o, i // runs, o.packed + i // runs * plan.planes.bytes,
+                  i % runs * plan.planes.channels // runs, (i % runs + 1) * plan.planes.channels // runs)
     for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
         i = take(&queues, thread)
         while i >= 0:
-            _share(plan, k, o, i, o.packed + unit_of(&plan.boxes, i) * plan.planes.bytes)
+            _task(plan, k, o, i, thread)
             i = take(&queues, thread)
 
 
-cdef void _unit(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
+cdef void _task(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
                 int thread) noexcept nogil:
-    """A task that packs its own box."""
-    cdef char* packed = o.packed + thread * plan.planes.bytes
+    """Some filters over one box, which is packed if it was not."""
+    cdef Py_ssize_t unit = unit_of(&plan.boxes, task), slot
+    cdef char* packed = NULL
     if not plan.in_place:
-        _pack(plan, k, o, unit_of(&plan.boxes, task), packed, 0, plan.planes.channels)
-    _share(plan, k, o, task, packed)
+        slot = slot_of(&plan.slots, unit, thread)
+        packed = o.packed + slot * plan.planes.bytes
+        if must_pack(&plan.slots, o.is_packed, slot):
+            _pack(plan, k, o, unit, packed, 0, plan.planes.channels)
+    _compute(plan, k, o, unit, share_of(&plan.boxes, task), packed)
 
 
 cdef void _pack(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t unit,
@@ -360,13 +364,12 @@ cdef void _pack(const Layout* plan, const fc_kernels* k, const Operands* o, Py_s
     pack_planes(&plan.g, &plan.planes, &x, &box, packed, first, last, plan.size, k)
 
 
-cdef void _share(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
-                 const char* packed) noexcept nogil:
+cdef void _compute(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t unit,
+                   Share share, const char* packed) noexcept nogil:
     """Some blocks of filters over one box."""
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t size = plan.size, filters = g.out_channels // g.groups
-    cdef Box box = box_at(g, &plan.boxes, unit_of(&plan.boxes, task))
-    cdef Share share = share_of(&plan.boxes, task)
+    cdef Box box = box_at(g, &plan.boxes, unit)
     cdef const char* input = packed
     cdef const char* source
     cdef char* output = o.y.data + box.image * o.y.batch + box.group * filters * o.y.channel

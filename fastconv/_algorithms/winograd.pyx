@@ -20,6 +20,7 @@ from fastconv._algorithms._packing cimport Pixels, pack_pixels, pixels_of, unpac
 from fastconv._algorithms._winograd_tiles cimport (
     Unit, Units, cut, slices_of, tile_origins, tiles_along, unit_at,
 )
+from fastconv._algorithms._slots cimport Slots, must_pack, slot_of, slots_for
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.stealing cimport Queues, deal, take
@@ -62,7 +63,7 @@ cdef struct Layout:
     Py_ssize_t i_tile, i_point, i_slice
     Py_ssize_t p_tile, p_point, p_plane
     Py_ssize_t inputs, products  # of a unit
-    Py_ssize_t slots           # units whose inputs are held at a time
+    Slots slots                # of units whose inputs are at the points
     Py_ssize_t gathered        # bytes of pixels on their way to channels-first outputs
 
 
@@ -80,6 +81,7 @@ cdef struct Operands:
     char* inputs
     char* products
     char* gathered
+    char* transformed          # one per slot
 
 
 def supports(problem):
@@ -108,7 +110,7 @@ def estimate(problem, machine, prepacked):
         moved += problem.batch * problem.out_channels * prod(problem.output)
     weights = problem.out_channels * state.channels * state.g.kernel[0] * (9 + plan.points)
     # Parallel regions, which threads enter and leave together.
-    regions = 1 + (not plan.in_place) + (plan.units.shares > 1)
+    regions = 1 + (not plan.in_place) + plan.slots.together
     return machine.seconds(
         name,
         flops=problem.batch * problem.groups * plan.cost * 4 * state.k.lanes,
@@ -177,7 +179,7 @@ cdef Py_ssize_t _tables_bytes(const Geometry* g, const Layout* plan, Py_ssize_t 
 cdef Py_ssize_t _scratch_bytes(const Layout* plan, Py_ssize_t size, int threads) noexcept nogil:
     return (_tables_bytes(&plan.g, plan, size)
             + (0 if plan.in_place else plan.g.batch * plan.copied.bytes)
-            + plan.slots * plan.inputs + threads * (plan.products + plan.gathered))
+            + plan.slots.count * plan.inputs + threads * (plan.products + plan.gathered) + plan.slots.count)
 
 
 cdef class Winograd(Direct):
@@ -271,7 +273,8 @@ cdef class Winograd(Direct):
         plan.p_point = _apart(tiles * plan.p_tile)
         plan.p_plane = plan.points * plan.p_point
         plan.products = _pages(u.planes * plan.p_plane)
-        plan.slots = u.units if u.shares > 1 else threads
+        # To transform an element takes twice what it takes to copy it.
+        plan.slots = slots_for(u.units, u.shares, False, plan.inputs, 2 * self.filters, threads)
         span = self.g.output[2] if self.g.dilation[2] > 1 else u.columns * plan.outputs
         plan.gathered = _pages(plan.outputs * span * plan.lanes * self.size)
         return plan
@@ -347,36 +350,30 @@ cdef class Winograd(Direct):
         o.inputs = copy
         if not plan.in_place:
             o.inputs += g.batch * plan.copied.bytes
-        o.products = o.inputs + plan.slots * plan.inputs
+        o.products = o.inputs + plan.slots.count * plan.inputs
         o.gathered = o.products + threads * plan.products
+        o.transformed = o.gathered + threads * plan.gathered
+        memset(o.transformed, 0, plan.slots.count)
         if threads == 1:  # a parallel region costs more than a small problem
             if not plan.in_place:
                 for i in range(lines):
                     self.copy_line(plan, o, copy, i)
                 _see_copy(plan, o, copy)
             for i in range(u.units):
-                self.unit_inputs(plan, o, i, 0, -1)
-                odd |= self.task(plan, o, i, 0, 0)
+                odd |= self.task(plan, o, i, 0)
             return odd
         if not plan.in_place:
             for i in prange(lines, num_threads=threads, schedule="static"):
                 self.copy_line(plan, o, copy, i)
             _see_copy(plan, o, copy)
         deal(&queues, u.units * u.shares, threads)
-        if u.shares == 1:
-            for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-                i = take(&queues, thread)
-                while i >= 0:
-                    self.unit_inputs(plan, o, i, thread, -1)
-                    odd |= self.task(plan, o, i, thread, thread)
-                    i = take(&queues, thread)
-            return odd
-        for i in prange(u.units * u.rows, num_threads=threads, schedule="static"):
-            self.unit_inputs(plan, o, i // u.rows, i // u.rows, i % u.rows)
+        if plan.slots.together:
+            for i in prange(u.units * u.rows, num_threads=threads, schedule="static"):
+                self.unit_inputs(plan, o, i // u.rows, i // u.rows, i % u.rows)
         for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
             i = take(&queues, thread)
             while i >= 0:
-                odd |= self.task(plan, o, i, i % u.units, thread)
+                odd |= self.task(plan, o, i, thread)
                 i = take(&queues, thread)
         return odd
 
@@ -445,13 +442,15 @@ cdef class Winograd(Direct):
             self.k.winograd[plan.variant].inputs(pixels, to + tile * plan.i_tile, plan.i_point,
                                                  self.channels)
 
-    cdef int task(self, const Layout* plan, const Operands* o, Py_ssize_t task, Py_ssize_t slot,
-                  int thread) noexcept nogil:
-        """One share of the filters of a unit."""
+    cdef int task(self, const Layout* plan, const Operands* o, Py_ssize_t task, int thread) noexcept nogil:
+        """One share of the filters of a unit, whose inputs are transformed if they were not."""
         cdef const Units* u = &plan.units
-        cdef Unit t = unit_at(u, task % u.units)
+        cdef Py_ssize_t unit = task % u.units, slot = slot_of(&plan.slots, unit, thread)
+        cdef Unit t = unit_at(u, unit)
         cdef Py_ssize_t first = task // u.units * u.share, last = min(first + u.share, plan.blocks)
         cdef char* products = o.products + thread * plan.products
+        if must_pack(&plan.slots, o.transformed, slot):
+            self.unit_inputs(plan, o, unit, slot, -1)
         self.multiply(plan, o, &t, first, last, o.inputs + slot * plan.inputs, products)
         if o.y.channel == self.size:
             return self.store(plan, o, &t, first, last, products)
