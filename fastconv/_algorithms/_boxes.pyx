@@ -5,6 +5,7 @@ too few boxes for all threads, cutting boxes makes every part read the weights a
 filters out makes every share read the box again: what moves fewer bytes is done.
 """
 
+from fastconv._algorithms._direct cimport tile_count
 from fastconv._core.geometry cimport Geometry
 
 cdef enum:
@@ -92,7 +93,7 @@ cdef Boxes share_out(const Geometry* g, bint whole_rows, Py_ssize_t tile, Py_ssi
     cdef Boxes b
     cdef Py_ssize_t planes = g.batch * g.groups, count, tasks
     cdef Py_ssize_t cut[3]
-    cdef bint more, even  # even: the boxes of all threads see as many outputs
+    cdef bint more
     cdef int i
     b.groups = g.groups
     b.shares = 1
@@ -124,16 +125,28 @@ cdef Boxes share_out(const Geometry* g, bint whole_rows, Py_ssize_t tile, Py_ssi
         b.shares = blocks
     b.blocks = blocks
     b.units = planes
-    even = planes % threads == 0
     for i in range(3):
         b.count[i] = (g.output[i] + b.size[i] - 1) // b.size[i]
         b.units *= b.count[i]
         if i < 2:
             b.size[i] = (g.output[i] + b.count[i] - 1) // b.count[i]
-        even = even or b.count[i] > 1 and b.count[i] % threads == 0 and _balanced(
-            g.output[i] if i < 2 else b.count[i], threads)
-    b.boxwise = packed and even and weight_bytes <= NEAR_WEIGHTS
+    b.boxwise = True
+    b.boxwise = (packed and b.shares > 1 and weight_bytes <= NEAR_WEIGHTS
+                 and _most_of_a_thread(g, &b, threads) <= 17 / 16.)
     return b
+
+
+cdef double _most_of_a_thread(const Geometry* g, const Boxes* b, int threads) noexcept nogil:
+    """The first thread's part of the work, which is the largest, as a multiple of an equal one."""
+    cdef Py_ssize_t task, work = 0
+    cdef Box box
+    cdef Share share
+    for task in range(tile_count(b.units * b.shares, threads)):
+        box = box_at(g, b, unit_of(b, task))
+        share = share_of(b, task)
+        work += box.output[0] * box.output[1] * box.output[2] * (share.last - share.first)
+    return <double> work * threads / (<double> g.batch * g.groups * b.blocks
+                                      * g.output[0] * g.output[1] * g.output[2])
 
 
 cdef Box box_at(const Geometry* g, const Boxes* boxes, Py_ssize_t unit) noexcept nogil:
