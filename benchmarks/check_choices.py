@@ -22,7 +22,7 @@ from fastconv.config import current
 
 from . import problem_sets
 
-FILES = ("conv_networks.json", "conv_edge.json", "images.json", "fir.json", "small.json")
+FILES = ("conv_networks.json", "conv_edge.json", "images.json", "fir.json", "small.json", "first.json")
 LAYOUTS = ("channels_first", "channels_last")
 # Rooms predicted to take this many times longer than the fastest are not timed.
 HOPELESS = 8

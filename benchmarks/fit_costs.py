@@ -29,7 +29,7 @@ from fastconv.config import current
 from . import problem_sets
 
 SETS = ("resnet50", "vgg19", "alexnet", "googlenet", "mobilenet", "mobilenet_dw", "wavenet",
-        "unet3d", "segnet", "images", "fir", "small", "depthwise_edges")  # fmt: skip
+        "unet3d", "segnet", "images", "fir", "small", "first", "depthwise_edges")  # fmt: skip
 DATA = Path(machine.__file__).with_name("costs.json")
 LAYOUTS = ("channels_first", "channels_last")
 # Rooms predicted to need longer than this are not timed: their prices follow from smaller problems.

@@ -16,10 +16,10 @@ CASES = [
     for name in ("conv_edge", "conv_networks")
     for index, record in enumerate(problems.records(name))
 ]
-# The transform of winograd is exact for integers too, unlike those of the others that are not local.
-ROOMS = [room for room in registry.rooms_for("conv") if room.local or room.name == "winograd"]
+# Winograd's transforms are exact for integers too, unlike those of the others that are not local.
+ROOMS = [room for room in registry.rooms_for("conv") if room.local or room.name.startswith("winograd")]
 # A room for some problems only; the others refuse nothing here.
-CHOOSY = ("direct_depthwise", "direct_dots", "direct_planes", "direct_windows", "winograd")
+CHOOSY = ("direct_depthwise", "direct_dots", "direct_planes", "direct_windows", "winograd", "winograd_fused")
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +93,7 @@ def test_a_forced_room_is_the_room_that_runs():
     ran = []
     x, w = np.ones((1, 32, 9, 9), np.float32), np.ones((32, 1, 3, 3), np.float32)
     # Grouped by single channels there is nothing to split or to transform.
-    none = ("split_bfloat16", "winograd")
+    none = ("split_bfloat16", "winograd", "winograd_fused")
     rooms = [room for room in registry.rooms_for("conv") if room.name not in none]
     for room in rooms:
         choice = planner.choose(

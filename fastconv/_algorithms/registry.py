@@ -16,6 +16,7 @@ from . import (
     reference_weight,
     split_bfloat16,
     winograd,
+    winograd_fused,
 )
 
 ROOMS = (
@@ -25,6 +26,7 @@ ROOMS = (
     direct_windows,
     direct_planes,
     direct_dots,
+    winograd_fused,
     winograd,
     split_bfloat16,
     im2col,

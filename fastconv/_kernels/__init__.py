@@ -10,6 +10,7 @@ windows.h        template: which taps of a window lie inside the input
 *_windows.h      templates: windows read in place, of single planes or of neighbouring channels
 part.h           template: vectors of which some lanes lie outside an array
 winograd.h       template: the transforms of Winograd's convolution
+fused.h          template: the same from products to outputs in registers, for few terms
 transpose.h      template: transposition, copies, and weights into the order tiles read
 square.h         template: transposition by squares in registers, of several sizes
 split.h          float32 into bfloat16 parts, in the order that a tile unit reads

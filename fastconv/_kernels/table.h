@@ -60,6 +60,34 @@ typedef struct {
                       const char *bias, int relu);
 } fc_winograd;
 
+/* F(2 x 2, 3x3) for sums of few terms. Points lie as [column][term][row], 4 x terms x 4: of the one
+   operand a vector or two each, of the other one some scalars. */
+typedef struct {
+    const char *scalars, *vectors;
+    ptrdiff_t terms;
+    ptrdiff_t scalar_count, scalar_panel, scalar_step;  /* rows; bytes to the next rows, and points */
+    ptrdiff_t vector_count, vector_panel;               /* filters in lanes; bytes to the next vector's points */
+    const char *bias;              /* one per filter, or NULL; for lanes readable by whole vectors */
+    char *out;
+    ptrdiff_t out_row, out_step;   /* bytes between rows of the image; pixels, or planes */
+    ptrdiff_t rows, pixels;        /* to store: rows of the image, 1 or 2, and pixels of each */
+    int relu;
+} fc_fused;
+
+/* Not zero if there was an Inf or NaN. */
+typedef int (*fc_fused_kernel)(const fc_fused *);
+
+enum { FC_FUSED = 2 };
+typedef struct {
+    int rows, width;                           /* scalars and vectors of a register tile */
+    fc_fused_kernel pixels, planes;            /* lanes are filters; lanes are tiles */
+} fc_fused_kernels;
+
+/* One term of neighbouring tiles to its points, `row` and `column` bytes apart; zeros for those beyond
+   `tiles`. */
+typedef void (*fc_fused_inputs_kernel)(const char *from, const ptrdiff_t *taps, char *to, ptrdiff_t row,
+                                       ptrdiff_t column, ptrdiff_t tiles);
+
 /* Boxes of outputs of one plane each (or of one vector of planes, where channels are neighbours),
    whose windows are read where the input lies: there is nothing but zeros outside `extent`. Three
    axes: depth, height, width; distances are in bytes. */
@@ -111,6 +139,8 @@ typedef struct {
     int dot_pixels;
     fc_dots_kernel dots[FC_DOT_PIXELS + 1];             /* [pixels] */
     fc_winograd winograd[FC_WINOGRADS];                 /* F(2, 3) and F(4, 3) */
+    fc_fused_inputs_kernel fused_inputs;
+    fc_fused_kernels fused[FC_FUSED];                   /* [log2 width] */
     fc_transpose_kernel transpose;
     fc_copy_kernel copy;
     fc_pack_kernel pack;

@@ -10,6 +10,7 @@ cdef extern from "table.h":
         FC_MAX_ROWS
         FC_CHAIN
         FC_WINOGRADS
+        FC_FUSED
         FC_DOT_FILTERS
         FC_DOT_PIXELS
 
@@ -41,6 +42,26 @@ cdef extern from "table.h":
         void (*inputs)(const char**, char*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*weights)(const char*, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t) noexcept nogil
         int (*outputs_of)(const char*, Py_ssize_t, char**, Py_ssize_t, const char*, int) noexcept nogil
+
+    ctypedef struct fc_fused:
+        const char* scalars
+        const char* vectors
+        Py_ssize_t terms
+        Py_ssize_t scalar_count, scalar_panel, scalar_step
+        Py_ssize_t vector_count, vector_panel
+        const char* bias
+        char* out
+        Py_ssize_t out_row, out_step
+        Py_ssize_t rows, pixels
+        int relu
+
+    ctypedef int (*fc_fused_kernel)(const fc_fused*) noexcept nogil
+    ctypedef void (*fc_fused_inputs_kernel)(const char*, const Py_ssize_t*, char*, Py_ssize_t,
+                                            Py_ssize_t, Py_ssize_t) noexcept nogil
+
+    ctypedef struct fc_fused_kernels:
+        int rows, width
+        fc_fused_kernel pixels, planes
 
     ctypedef struct fc_windows:
         const char* input
@@ -88,6 +109,8 @@ cdef extern from "table.h":
         int dot_pixels
         fc_dots_kernel dots[FC_DOT_PIXELS + 1]
         fc_winograd winograd[FC_WINOGRADS]
+        fc_fused_inputs_kernel fused_inputs
+        fc_fused_kernels fused[FC_FUSED]
         fc_transpose_kernel transpose
         fc_copy_kernel copy
         fc_pack_kernel pack

@@ -28,6 +28,7 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #undef PART_BYTES
 #endif
 #include "winograd.h"
+#include "fused.h" /* with its transforms */
 
 /* Independent chains of multiply-adds, enough to hide their latency. */
 static double JOIN(peak)(long repeats)
@@ -62,6 +63,7 @@ static void JOIN(fill)(fc_kernels *k)
 #endif
     JOIN(fill_dots)(k);
     JOIN(fill_winograd)(k);
+    JOIN(fill_fused)(k);
     k->transpose = JOIN(transpose);
     k->copy = JOIN(copy);
     k->pack = JOIN(pack);

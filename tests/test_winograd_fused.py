@@ -1,0 +1,146 @@
+"""Winograd's convolution of few channels, in registers: exact on whole numbers, precise, local in effect."""
+
+import numpy as np
+import pytest
+from eager import every_thread
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastconv
+from fastconv._kernels import isa
+
+ROOM = "winograd_fused"
+LAYOUTS = ("channels_first", "channels_last")
+
+
+@pytest.fixture(autouse=True)
+def every_thread_asked_for():
+    with every_thread():
+        yield
+
+
+def normal(rng, *shape):
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def in_layout(x, layout):
+    return x if layout == "channels_first" else np.ascontiguousarray(np.moveaxis(x, 1, -1))
+
+
+@st.composite
+def problems(draw):
+    """Small whole numbers, which F(2, 3) sums exactly, and options of a convolution."""
+    number = lambda least, most: draw(st.integers(least, most))  # noqa: E731
+    depth = draw(st.sampled_from([(), (1,), (2,), (3,)]))
+    kernel = (*depth, 3, 3)
+    channels = number(2, 5) if depth in ((), (1,)) else number(1, 5)
+    groups, filters = number(1, 3), number(8, 75)
+    dilation = (*(number(1, 2) for _ in depth), 1, 1)
+    padding = [(number(-1, 4), number(-1, 4)) for _ in kernel]
+    spatial = [
+        max(number(1, 75), (k - 1) * d + 1 - sum(p))
+        for k, d, p in zip(kernel, dilation, padding, strict=True)
+    ]
+    if depth:
+        spatial[0] = max(spatial[0] % 6, (kernel[0] - 1) * dilation[0] + 1 - sum(padding[0]))
+    rng = np.random.default_rng(number(0, 2**32))
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    x = rng.integers(-4, 5, (number(1, 3), groups * channels, *spatial)).astype(dtype)
+    w = rng.integers(-4, 5, (groups * filters, channels, *kernel)).astype(dtype)
+    b = draw(st.sampled_from([None, rng.integers(-9, 9, groups * filters).astype(dtype)]))
+    options = {"stride": (*(number(1, 2) for _ in depth), 1, 1), "padding": padding, "dilation": dilation}
+    options |= {"groups": groups, "flip": draw(st.booleans())}
+    options["activation"] = draw(st.sampled_from([None, "relu"]))
+    return x, w, b, options
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    problems(), st.sampled_from(LAYOUTS), st.sampled_from(isa.available()), st.sampled_from([1, 2, 3, 5])
+)
+def test_whole_numbers_are_summed_exactly(problem, layout, level, threads):
+    x, w, b, options = problem
+    convolve = fastconv.conv2d if x.ndim == 4 else fastconv.conv3d
+    x = in_layout(x, layout)
+    expected = convolve(x, w, b, algorithm="reference", data_format=layout, **options)
+    # Into memory of any strides, and of inputs whose neighbours are apart.
+    out = np.full((*expected.shape[:-1], 2 * expected.shape[-1]), np.nan, x.dtype)[..., ::2]
+    apart = np.repeat(x, 2, axis=-1)[..., ::2]
+    with isa.use(level), fastconv.config(threads=threads, algorithm=ROOM):
+        y = convolve(x, w, b, data_format=layout, **options)
+        convolve(apart, w, b, data_format=layout, out=out, **options)
+    assert np.array_equal(y, expected)
+    assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("level", isa.available())
+@pytest.mark.parametrize("terms", [(2, 1), (3, 1), (8, 1), (1, 2), (1, 3), (4, 4)])
+def test_errors_stay_within_the_promise(terms, level, layout):
+    channels, depth = terms
+    rng = np.random.default_rng(channels)
+    x, w = normal(rng, 1, channels, 6, 40, 40), normal(rng, 32, channels, depth, 3, 3)
+    x, options = in_layout(x, layout), {"padding": 1, "data_format": layout}
+    true = fastconv.conv3d(x.astype(float), w.astype(float), algorithm="im2col", **options)
+
+    def error(algorithm):
+        y = fastconv.conv3d(x, w, algorithm=algorithm, **options)
+        return np.linalg.norm(y - true) / np.linalg.norm(true)
+
+    with isa.use(level):
+        assert error(ROOM) <= 2 * error("im2col")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize("activation", [None, "relu"])
+def test_a_special_value_reaches_the_windows_that_hold_it_and_no_other(value, activation, layout):
+    rng = np.random.default_rng(3)
+    x, w = rng.integers(1, 5, (1, 3, 12, 37)), rng.integers(1, 3, (16, 3, 3, 3))
+    x, w = x.astype(np.float32), w.astype(np.float32)
+    x[0, 2, 5, 6] = value
+    x = in_layout(x, layout)
+    options = {"activation": activation, "data_format": layout}
+    with np.errstate(all="ignore"):
+        expected = fastconv.conv2d(x, w, algorithm="direct_channels", **options)
+        y = fastconv.conv2d(x, w, algorithm=ROOM, **options)
+    assert np.array_equal(y, expected, equal_nan=True)
+    assert np.isfinite(y).sum() >= y.size - 16 * 9
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("size, batch", [((7, 9), 1), ((40, 31), 3), ((150, 301), 1)])
+def test_any_number_of_threads_gives_the_same_bits(size, batch, layout):
+    rng = np.random.default_rng(batch)
+    x, w, b = in_layout(normal(rng, batch, 3, *size), layout), normal(rng, 37, 3, 3, 3), normal(rng, 37)
+    results = []
+    for threads in (1, 2, 3, 5, 17):
+        with fastconv.config(threads=threads):
+            y = fastconv.conv2d(x, w, b, padding=1, algorithm=ROOM, data_format=layout)
+            results.append(y.tobytes())
+    assert len(set(results)) == 1
+
+
+def test_first_layers_of_photographs_take_it():
+    w = np.ones((64, 3, 3, 3), np.float32)
+    for shape, layout in (((1, 3, 224, 224), LAYOUTS[0]), ((1, 224, 224, 3), LAYOUTS[1])):
+        plan = fastconv.plan(fastconv.conv2d, shape, w, padding=1, data_format=layout)
+        if isa.active() == "avx512":
+            assert plan.algorithm == ROOM
+
+
+@pytest.mark.parametrize(
+    "shape, options, reason",
+    [
+        ((16, 3, 3, 3), {"stride": 2}, "is for stride and dilation 1, not"),
+        ((16, 3, 3, 3), {"dilation": (1, 2)}, "is for stride and dilation 1, not"),
+        ((16, 1, 3, 3), {"groups": 3}, "is for 2 to 16 terms at a point, not 1"),
+        ((4, 3, 3, 3), {}, "does not repay its transforms with 4 filters"),
+        ((16, 3, 3, 5), {}, "is for kernels of 3x3"),
+    ],
+)
+def test_what_it_is_not_made_for_is_refused(shape, options, reason):
+    if "groups" in options:
+        shape = (3 * shape[0], *shape[1:])
+    with pytest.raises(ValueError, match=reason):
+        fastconv.conv2d(np.ones((1, 3, 9, 9), "f"), np.ones(shape, "f"), algorithm=ROOM, **options)
