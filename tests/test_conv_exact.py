@@ -112,6 +112,14 @@ def test_a_family_name_chooses_among_its_rooms():
     assert plan.algorithm.startswith("direct_")
 
 
+def test_the_name_of_a_room_is_not_taken_for_that_of_a_family():
+    x, few, many = np.ones((1, 16, 9, 9), "f"), np.ones((16, 4, 3, 3), "f"), np.ones((16, 16, 3, 3), "f")
+    with fastconv.config(algorithm="winograd"):
+        assert fastconv.plan(fastconv.conv2d, x, many).algorithm == "winograd"
+        with pytest.raises(ValueError, match="does not repay its transforms with 4 channels"):
+            fastconv.conv2d(x, few, groups=4)
+
+
 def test_a_choosy_room_runs_every_depthwise_problem_with_enough_channels():
     lanes = isa.lanes(0)
     ran = 0

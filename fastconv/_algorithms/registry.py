@@ -45,8 +45,10 @@ def rooms_for(kind):
 
 
 def matches(room, algorithm):
-    """Whether a user's `algorithm` names this room or its family."""
-    return algorithm in (room.name, room.name.partition("_")[0])
+    """Whether a user's `algorithm` names this room; or its family, unless there is a room of that name."""
+    if any(one.name == algorithm for one in ROOMS):
+        return room.name == algorithm
+    return room.name.partition("_")[0] == algorithm
 
 
 def algorithm_names():
