@@ -312,6 +312,15 @@ def test_nobody_is_dropped_silently():
     assert result["problems"][0]["ratio_function"] is None  # a wrong answer is no rival
 
 
+def test_several_results_are_summed_up_as_one():
+    half = result_of(fastconv=(10.0, 0.0), fastconv_plan=(10.0, 0.0), numpy=(5.0, 0.0))
+    eight = result_of(fastconv=(10.0, 0.0), fastconv_plan=(5.0, 0.0), numpy=(40.0, 0.0)) | {"format": "nhwc"}
+    function, plan, lowest = report.together([half, eight], lowest=1)
+    assert function == "Best function / fastconv: geometric mean 1.414, minimum 0.50, wins 1 of 2."
+    assert plan == "Best of all / plan: geometric mean 2.000, minimum 0.50, wins 1 of 2."
+    assert lowest == "Lowest plans: lenet:conv1 (nchw) 0.50."
+
+
 def test_tables_go_between_their_markers():
     ours, other = "<!-- table:small-1-nchw -->", "<!-- table:x -->"
     document = f"a\n{ours}\nold\n<!-- /table -->\nb\n{other}\nkept\n<!-- /table -->\n"

@@ -1,7 +1,8 @@
 """Rows as text: a table for the terminal, Markdown, JSON; and the marked tables of a document.
 
 ``python -m benchmarks.peers.report RESULT.json ... --into docs/performance.md`` writes every result
-between the markers ``<!-- table:NAME -->`` and ``<!-- /table -->`` that carry its name.
+between the markers ``<!-- table:NAME -->`` and ``<!-- /table -->`` that carry its name. With
+``--together`` it prints what they say of all their problems taken together.
 """
 
 import argparse
@@ -151,6 +152,19 @@ def lines_after(result):
         yield f"DISAGREES: {line}."
 
 
+def together(results, lowest=5):
+    """The summaries of several results as one, and the problems where plans are least ahead."""
+    entries = [dict(e, name=f"{e['name']} ({r['format']})") for r in results for e in r["problems"]]
+    for label, found in summary(entries).items():
+        if found is not None:
+            yield (
+                f"{label}: geometric mean {found.mean:.3f}, minimum {found.minimum:.2f}, "
+                f"wins {found.wins} of {found.problems}."
+            )
+    behind = sorted((e["ratio_plan"], e["name"]) for e in entries if e["ratio_plan"])
+    yield "Lowest plans: " + ", ".join(f"{name} {ratio:.2f}" for ratio, name in behind[:lowest]) + "."
+
+
 def text(result):
     """The result for a terminal."""
     table = cells(result["problems"])
@@ -207,8 +221,12 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.report", description=__doc__)
     parser.add_argument("results", nargs="+", type=Path, help="files that --json wrote")
     parser.add_argument("--into", type=Path, help="a document with markers; else the screen")
+    parser.add_argument("--together", action="store_true", help="means over all results")
     options = parser.parse_args(arguments)
     results = [json.loads(path.read_text()) for path in options.results]
+    if options.together:
+        print("\n".join(together(results)))
+        return
     tables = {table_name(result): markdown(result) for result in results}
     if options.into is None:
         print("\n".join(tables.values()))

@@ -7,7 +7,7 @@ another thread wrote comes from that one's cache, which can take longer than pac
 
 cdef enum:
     # Multiply-adds per packed element and thread from which packing is cheap enough to be done twice.
-    REPAYING_SUMS = 64
+    REPAYING_SUMS = 16
     MOST_BYTES = 16 << 20
 
 
