@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastconv
+from fastconv._algorithms import registry
 from fastconv._kernels import isa
 
 ROOM = "winograd_fused"
+room = next(one for one in registry.ROOMS if one.name == ROOM)
 LAYOUTS = ("channels_first", "channels_last")
 
 
@@ -119,6 +121,20 @@ def test_any_number_of_threads_gives_the_same_bits(size, batch, layout):
             y = fastconv.conv2d(x, w, b, padding=1, algorithm=ROOM, data_format=layout)
             results.append(y.tobytes())
     assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("level", isa.available())
+def test_finite_results_stand_whatever_scratch_memory_held(level, layout, monkeypatch):
+    stood, run = [], room.run
+    monkeypatch.setattr(room, "run", lambda *arguments: stood.append(run(*arguments)) or stood[-1])
+    rng, w = np.random.default_rng(7), np.ones((13, 3, 3, 3), np.float32)
+    with isa.use(level), fastconv.config(threads=1, algorithm=ROOM):
+        for width in (3, 16, 31, 33, 66, 70, 97, 130, 260):
+            x = in_layout(normal(rng, 1, 3, 9, width), layout)
+            for value, stands in ((np.nan, False), (1, True)):
+                fastconv.conv2d(x * np.float32(value), w, data_format=layout)
+                assert stood[-1] == stands, f"width {width}"
 
 
 def test_first_layers_of_photographs_take_it():

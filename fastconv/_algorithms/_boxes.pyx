@@ -130,7 +130,7 @@ cdef Boxes share_out(const Geometry* g, bint whole_rows, Py_ssize_t tile, Py_ssi
         b.units *= b.count[i]
         if i < 2:
             b.size[i] = (g.output[i] + b.count[i] - 1) // b.count[i]
-    b.boxwise = True
+    b.boxwise = True  # unless that is unfavourable or uneven
     b.boxwise = (packed and b.shares > 1 and weight_bytes <= NEAR_WEIGHTS
                  and _most_of_a_thread(g, &b, threads) <= 17 / 16.)
     return b

@@ -191,6 +191,7 @@ cdef class Fused(Direct):
         # A box's outputs take more of the cache than its inputs.
         plan.boxes = share_out(g, False, plan.block, 1, (self.channels + self.filters) * self.size, 0, False,
                                threads)
+        # The points of a last block are made of what lies behind a row as well.
         plan.planes = planes_of(g, plan.boxes.size, self.size, plan.lanes)
         plan.points = POINTS * plan.terms * plan.block * self.size
         plan.blocks = 1
@@ -270,7 +271,7 @@ cdef int _box(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssi
     cdef char* row
     cdef const char* source
     cdef Py_ssize_t taps[POINTS]
-    cdef Py_ssize_t i, d, c, plane, line, column, tiles, first
+    cdef Py_ssize_t i, d, c, plane, line, column, tiles, blocks, first
     cdef Py_ssize_t panel = POINTS * plan.terms * size, point = plan.block * size
     cdef int odd = 0
     cdef fc_fused t
@@ -312,17 +313,20 @@ cdef int _box(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssi
             column = 0
             while column < box.output[2]:
                 tiles = min(plan.blocks * plan.block, box.output[2] - column)
+                blocks = tile_count(tiles, plan.block)
                 source = packed + plane * slice_bytes + line * row_bytes + column * size
                 for d in range(g.kernel[0]):
                     for c in range(channels):
-                        for i in range(tile_count(tiles, k.lanes)):
-                            first = i * k.lanes
+                        # Whole blocks, with zeros where there is no tile.
+                        first = 0
+                        while first < blocks * plan.block:
                             k.fused_inputs(
                                 source + c * plan.planes.channel + plane_tap(g, &plan.planes, size, d, 0, 0)
                                 + first * size, taps,
                                 points + first // plan.block * plan.points + (d * channels + c) * 4 * point
                                 + first % plan.block * size,
                                 point, 4 * plan.terms * point, tiles - first)
+                            first += k.lanes
                 i = 2 * (box.origin[2] + column)
                 t.pixels = min(2 * tiles, plan.output[2] - i)
                 t.out = row + i * o.y.axis[2]
