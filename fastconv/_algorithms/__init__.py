@@ -9,7 +9,7 @@ direct_planes      filters of one channel each, lanes = output pixels
 direct_windows     the same with 3x3 or 5x5 taps, read in place
 direct_weight      gradients to the weight
 winograd           3x3 kernels with fewer products, by transforms of small tiles
-winograd_fused     the same for few input channels, from products to outputs in registers
+fused_winograd     the same for few input channels, from products to outputs in registers
 split_bfloat16     float32 convolution on a tile unit, by products of bfloat16 parts
 im2col             convolution as a matrix product, by BLAS
 fft                convolution by Fourier transforms

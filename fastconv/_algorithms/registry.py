@@ -9,6 +9,7 @@ from . import (
     direct_weight,
     direct_windows,
     fft,
+    fused_winograd,
     im2col,
     pooling,
     reference,
@@ -16,7 +17,6 @@ from . import (
     reference_weight,
     split_bfloat16,
     winograd,
-    winograd_fused,
 )
 
 ROOMS = (
@@ -26,7 +26,7 @@ ROOMS = (
     direct_windows,
     direct_planes,
     direct_dots,
-    winograd_fused,
+    fused_winograd,
     winograd,
     split_bfloat16,
     im2col,
@@ -45,10 +45,8 @@ def rooms_for(kind):
 
 
 def matches(room, algorithm):
-    """Whether a user's `algorithm` names this room; or its family, unless there is a room of that name."""
-    if any(one.name == algorithm for one in ROOMS):
-        return room.name == algorithm
-    return room.name.partition("_")[0] == algorithm
+    """Whether a user's `algorithm` names this room or its family."""
+    return algorithm in (room.name, room.name.partition("_")[0])
 
 
 def algorithm_names():

@@ -24,7 +24,7 @@ from fastconv._kernels.table cimport fc_fused, fc_fused_kernels, fc_kernels
 
 cnp.import_array()
 
-name = "winograd_fused"
+name = "fused_winograd"
 kinds = ("conv",)
 local = False
 

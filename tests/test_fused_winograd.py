@@ -10,7 +10,7 @@ import fastconv
 from fastconv._algorithms import registry
 from fastconv._kernels import isa
 
-ROOM = "winograd_fused"
+ROOM = "fused_winograd"
 room = next(one for one in registry.ROOMS if one.name == ROOM)
 LAYOUTS = ("channels_first", "channels_last")
 
