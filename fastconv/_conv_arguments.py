@@ -7,6 +7,7 @@ import numpy as np
 from ._core import dtypes, padding as padding_modes, sizes
 from ._core.arguments import as_int, as_ints, one_of, split_input
 from ._core.problem import LAYOUTS, Problem
+from ._core.processor import memory
 from .config import PRECISIONS, check_algorithm
 
 ACTIVATIONS = (None, "relu")
@@ -64,6 +65,9 @@ def parse_conv(
     )  # fmt: skip
     dtype = input.dtype.newbyteorder("=")
     sizes.check_total(op, "the result", problem.output_shape, dtype.itemsize)
+    if materialise is not None:
+        shape = problem.input_shape
+        sizes.check_total(op, "the padded input", shape, dtype.itemsize, memory())
     return ConvArguments(
         op, problem, settings, dtype, row, input.ndim == ndim + 1,
         (Ellipsis, *(slice(None, None, -1),) * ndim) if flip else None, materialise,

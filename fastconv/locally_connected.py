@@ -10,6 +10,7 @@ from ._core.arguments import as_ints, one_of
 from ._core.arrays import native
 from ._core.dtypes import row_of
 from ._core.problem import LAYOUTS
+from ._core.processor import memory
 from ._core.sizes import check_total, conv_output, effective_kernel, resolve_padding
 from .shapes import join_shape, split_shape
 
@@ -155,6 +156,9 @@ def _locally_connected(ndim, input, weight, bias, stride, padding, dilation, dat
             )
     shape = join_shape(batch, out_channels, output, data_format)
     check_total(op, "the result", shape, x.itemsize)
+    padded = [n + max(before, 0) + max(after, 0) for n, (before, after) in zip(sizes, pads)]
+    shape_padded = join_shape(batch, channels, padded, data_format)
+    check_total(op, "the padded input", shape_padded, x.itemsize, memory())
 
     wide = _sum_dtype(x, weight, bias)
     batched = x if batch else x[None]
@@ -199,7 +203,7 @@ def _windows(x, kernel, stride, dilation, pads, output):
     for i, (before, _) in enumerate(pads):
         # Exactly what the windows touch, whether that crops or pads.
         need = (output[i] - 1) * stride[i] + extent[i]
-        grow.append((max(before, 0), max(need - before - x.shape[2 + i], 0)))
+        grow.append((min(max(before, 0), need), max(need - before - x.shape[2 + i], 0)))
         crop.append(slice(max(-before, 0), max(-before, 0) + need))
     padded = np.pad(x, grow)[tuple(crop)]
     view = sliding_window_view(padded, extent, axis=tuple(range(2, x.ndim)))

@@ -285,7 +285,7 @@ def test_calls_and_plans_are_tuned_apart_and_within_the_tier():
 
 
 def test_what_does_not_fit_memory_is_not_measured(monkeypatch):
-    monkeypatch.setattr(measure, "_memory", lambda: 1000)
+    monkeypatch.setattr(measure, "memory", lambda: 1000)
     with pytest.warns(RuntimeWarning, match="bytes of operands are too many"):
         found = fastconv.tune(fastconv.conv2d, X, W, progress=False)
     assert {told.reason for told in found} == {"model"}

@@ -154,7 +154,8 @@ cdef class Direct:
 
     cdef Py_ssize_t sums(self) noexcept nogil:
         """Multiply-adds that follow from an input element."""
-        return self.filters * self.taps // (self.g.stride[0] * self.g.stride[1] * self.g.stride[2])
+        # One stride at a time: their product may exceed 64 bits.
+        return self.filters * self.taps // self.g.stride[0] // self.g.stride[1] // self.g.stride[2]
 
     def vector_lanes(self):
         """Elements of one vector."""

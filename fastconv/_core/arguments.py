@@ -2,7 +2,7 @@
 
 from operator import index
 
-# No array can be larger than this; products of sizes are checked against it.
+# Integers that users give stay below this, so that sums of two of them fit 64 bits.
 LARGEST = 2**62
 
 NAMED_PADDINGS = ("valid", "same", "same_lower", "full", "causal")

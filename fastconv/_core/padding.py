@@ -15,37 +15,48 @@ def materialise(op, x, pads, spatial, mode):
     Cropping comes after padding, as if the whole padded array had been made first.
     """
     grow = [(0, 0)] * x.ndim
-    crop = [slice(None)] * x.ndim
     for axis, (before, after) in zip(spatial, pads):
-        size = x.shape[axis]
-        _refuse_empty(op, size, before, after, axis, mode)
-        grow[axis] = (max(before, 0), max(after, 0))
-        stop = size + grow[axis][0] + grow[axis][1] + min(after, 0)
-        crop[axis] = slice(max(-before, 0), max(stop, 0))
-    return np.pad(x, grow, mode=MODES[mode])[tuple(crop)]
+        _refuse_empty(op, x.shape[axis], before, after, axis, mode)
+        if min(before, after) < 0:
+            x = x.take(_origin(x.shape[axis], before, after, mode), axis)
+        else:
+            grow[axis] = before, after
+    return np.pad(x, grow, mode=MODES[mode]) if any(map(any, grow)) else x
 
 
 def fold(op, padded, shape, pads, spatial, mode):
     """The adjoint of `materialise`: the gradient of an input of `shape` from that of its padding."""
     for axis, (before, after) in zip(spatial, pads):
-        size, crop = shape[axis], max(-before, 0)
+        size = shape[axis]
         _refuse_empty(op, size, before, after, axis, mode)
-        grow = (max(before, 0), max(after, 0))
-        # Which element every padded one was copied from.
-        origin = np.pad(np.arange(size), grow, mode=MODES[mode])
-        origin = origin[crop : max(len(origin) + min(after, 0), 0)]
+        origin = _origin(size, before, after, mode)
         total = np.zeros((*padded.shape[:axis], size, *padded.shape[axis + 1 :]), padded.dtype)
         at = (slice(None),) * axis
         # The input itself is one run of them.
-        shift, count = grow[0] - crop, len(origin)
-        start = min(max(shift, 0), count)
-        stop = max(min(shift + size, count), start)
+        count = len(origin)
+        start = min(max(before, 0), count)
+        stop = max(min(before + size, count), start)
         if start < stop:
-            total[(*at, slice(start - shift, stop - shift))] = padded[(*at, slice(start, stop))]
+            total[(*at, slice(start - before, stop - before))] = padded[(*at, slice(start, stop))]
         for i in (*range(start), *range(stop, count)):
             total[(*at, origin[i])] += padded[(*at, i)]
         padded = total
     return padded
+
+
+def _origin(size, before, after, mode):
+    """Which element of an axis of `size` every padded one is a copy of."""
+    at = np.arange(-before, max(size + after, -before))
+    if not size:
+        return at
+    if mode == "replicate":
+        return at.clip(0, size - 1)
+    if mode == "circular":
+        return at % size
+    # Mirrored at an element, which comes once, or beside it, so that it comes twice.
+    twice = 1 if mode == "symmetric" else 0
+    at %= max(2 * (size - 1 + twice), 1)
+    return np.minimum(at, 2 * (size - 1) + twice - at)
 
 
 def _refuse_empty(op, size, before, after, axis, mode):

@@ -1,5 +1,6 @@
-"""The processor's name, for keys of what was measured on it and for reports."""
+"""The processor's name, for keys of what was measured on it and for reports; the machine's memory."""
 
+import os
 import platform
 from functools import cache
 
@@ -18,3 +19,12 @@ def processor():
         pass
     name = name.strip() or platform.processor() or platform.machine() or "unknown"
     return "".join(c for c in name if c.isprintable())[:_LONGEST_NAME]
+
+
+@cache
+def memory():
+    """Bytes of memory of this machine."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 1 << 62

@@ -5,7 +5,10 @@ The floor rule throughout: ``out = (in + before + after - dilation * (kernel - 1
 
 from math import prod
 
-from .arguments import LARGEST, as_pairs
+from .arguments import as_pairs
+
+# Bytes that a process can address on today's 64-bit processors: no array is larger.
+ADDRESSABLE = 2**47
 
 
 def effective_kernel(kernel, dilation):
@@ -106,8 +109,8 @@ def pool_output(op, sizes, kernel, stride, dilation, pads, ceil_mode):
     return tuple(outputs)
 
 
-def check_total(op, what, shape, itemsize):
-    """Refuse arrays whose byte count would not fit an address."""
+def check_total(op, what, shape, itemsize, limit=ADDRESSABLE):
+    """Refuse arrays of `limit` bytes or more."""
     total = prod(int(n) for n in shape) * itemsize
-    if total >= LARGEST:
+    if total >= limit:
         raise ValueError(f"{op}: {what} of shape {tuple(shape)} would need {total} bytes")

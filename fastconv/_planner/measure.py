@@ -8,6 +8,7 @@ from time import perf_counter, sleep
 import numpy as np
 
 from .._core.dtypes import TABLE
+from .._core.processor import memory
 
 # A turn is so many stretches, of which the median counts, and each is so long that reading the
 # clock does not matter. Of a call that takes longer than a whole turn one is enough.
@@ -38,7 +39,7 @@ def operands(problem):
         raise ValueError(f"problems of kind {problem.kind!r} cannot be measured: {problem}")
     dtype = np.dtype(problem.dtype)
     need = sum(prod(shape) for shape in shapes) * dtype.itemsize
-    if need > _memory() / 2:
+    if need > memory() / 2:
         raise MemoryError(f"{need} bytes of operands are too many to measure {problem}")
     x, y, *weights = (_random(shape, dtype) for shape in shapes)
     if not weights:
@@ -57,14 +58,6 @@ def _random(shape, dtype):
     else:
         drawn = random.standard_normal(count)
     return np.resize(drawn.astype(dtype), shape)
-
-
-def _memory():
-    """Bytes of memory of this machine."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 1 << 62
 
 
 def others_running():
