@@ -8,6 +8,7 @@ the portable baseline always builds.
 
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -17,6 +18,8 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 PACKAGE = Path("fastconv")
+TABLE = "fastconv._kernels.table"
+JOBS = int(os.environ.get("FASTCONV_BUILD_JOBS") or len(os.sched_getaffinity(0)))
 
 AVX512 = [
     "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mavx2",
@@ -55,24 +58,40 @@ def modules():
 
 
 class BuildKernels(build_ext):
-    """Compile the kernel units with the flags of their level before linking the table."""
+    """Compile kernel units, with the flags of their level, and modules side by side."""
+
+    def build_extensions(self):
+        self.check_extensions_list(self.extensions)
+        table = next((ext for ext in self.extensions if ext.name == TABLE), None)
+        levels = [level for level, flags in LEVELS.items() if self.compiler_knows(flags)] if table else []
+        modules = [ext for ext in self.extensions if ext is not table]
+        # The longest jobs first, so that the last ones are short.
+        modules.sort(key=lambda ext: -os.path.getsize(ext.sources[0]))
+        with ThreadPoolExecutor(JOBS) as pool:
+            units = [pool.submit(self.build_unit, table, level) for level in reversed(levels)]
+            done = [pool.submit(self.build_extension, ext) for ext in modules]
+            if table:
+                table.define_macros += [(f"FC_HAVE_{level.upper()}", "1") for level in levels]
+                for unit in units:
+                    table.extra_objects += unit.result()
+                done.append(pool.submit(self.build_extension, table))
+            for job in done:
+                job.result()
 
     def build_extension(self, ext):
-        if ext.name == "fastconv._kernels.table":
-            ext.extra_objects = [*(ext.extra_objects or []), *self.kernel_objects(ext)]
+        print(f"compiling {ext.name}", flush=True)
         super().build_extension(ext)
 
-    def kernel_objects(self, ext):
-        known = [level for level, flags in LEVELS.items() if self.compiler_knows(flags)]
-        ext.define_macros = ext.define_macros + [(f"FC_HAVE_{level.upper()}", "1") for level in known]
-        for level in known:
-            yield from self.compiler.compile(
-                [str(PACKAGE / "_kernels" / f"unit_{level}.c")],
-                output_dir=self.build_temp,
-                include_dirs=[str(PACKAGE / "_kernels")],
-                extra_postargs=[*OPTIMISE, "-fPIC", *LEVELS[level]],
-                depends=ext.depends,
-            )
+    def build_unit(self, table, level):
+        """The object files of one level's kernels."""
+        print(f"compiling kernels for {level}", flush=True)
+        return self.compiler.compile(
+            [str(PACKAGE / "_kernels" / f"unit_{level}.c")],
+            output_dir=self.build_temp,
+            include_dirs=[str(PACKAGE / "_kernels")],
+            extra_postargs=[*OPTIMISE, "-fPIC", *LEVELS[level]],
+            depends=table.depends,
+        )
 
     def compiler_knows(self, flags):
         if not flags:
@@ -93,12 +112,11 @@ setup(
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,
-            "wraparound": False,
             "cdivision": True,
             "initializedcheck": False,
             "freethreading_compatible": True,
         },
-        nthreads=int(os.environ.get("FASTCONV_BUILD_JOBS", "2")),
+        nthreads=JOBS,
     ),
     cmdclass={"build_ext": BuildKernels},
 )

@@ -76,3 +76,7 @@ __all__ = [
     "tune",
     "wisdom",
 ]
+
+
+def __dir__():
+    return [*__all__, "__version__"]

@@ -226,7 +226,7 @@ cdef class Direct:
 
     cdef const char* bias(self, object bias) except? NULL:
         """The data of a contiguous bias array of the right dtype; NULL for None."""
-        return NULL if bias is None else <const char*> cnp.PyArray_DATA(bias)
+        return <const char*> NULL if bias is None else <const char*> cnp.PyArray_DATA(bias)
 
 
 cdef View _contiguous(const Py_ssize_t* sizes, Py_ssize_t channels, Py_ssize_t itemsize,

@@ -202,7 +202,7 @@ cdef void _box(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ss
     w.out += channel * o.y.channel
     w.weights = o.weights + channel * plan.size
     w.weights_step = _tap_bytes(plan.channels, plan.size)
-    w.bias = NULL if o.bias == NULL else o.bias + channel * plan.size
+    w.bias = <const char*> NULL if o.bias == NULL else o.bias + channel * plan.size
     w.count = stop - channel
     w.lead = 0 if run else plan.lead
     w.relu = plan.relu

@@ -178,7 +178,7 @@ cdef void _box(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ss
     w.input += box.group * o.x.channel
     w.out += box.group * filters * o.y.channel
     w.weights = o.weights + box.group * filters * w.weights_step
-    w.bias = NULL if o.bias == NULL else o.bias + box.group * filters * w.bias_step
+    w.bias = <const char*> NULL if o.bias == NULL else o.bias + box.group * filters * w.bias_step
     if plan.run > 1:
         w.count = min(plan.run, g.groups - box.group)
         w.input_step = o.x.channel

@@ -11,7 +11,7 @@ from libc.string cimport memset
 
 from fastconv._algorithms._packing cimport copy_elements
 from fastconv._core.arena cimport Scratch, acquire
-from fastconv._core.blas cimport gemm
+from fastconv._core cimport blas
 from fastconv._core.geometry cimport Geometry, View, canonical, view_of
 
 name = "im2col"
@@ -69,6 +69,7 @@ def workspace(problem, threads):
 
 
 def compile(problem):
+    blas.load()
     return problem
 
 
@@ -121,11 +122,11 @@ cdef void _run(problem, packed, x, bias, y, real zero) except *:
                 count = min(pixels, total - first)
                 with nogil:
                     _fill_columns(&g, &vx, n, group, first, count, columns)
-                    gemm(dtype, filters, count, depth,
-                         <const char*> (weights + group * filters * depth), depth, False,
-                         <const char*> columns, count, False, <char*> products, count)
+                    blas.gemm(dtype, filters, count, depth,
+                              <const char*> (weights + group * filters * depth), depth, False,
+                              <const char*> columns, count, False, <char*> products, count)
                     _store(&g, &vy, n, group, first, count, products,
-                           NULL if biases == NULL else biases + group * filters, relu)
+                           <const real*> NULL if biases == NULL else biases + group * filters, relu)
 
 
 cdef void _fill_columns(const Geometry* g, const View* x, Py_ssize_t n, Py_ssize_t group,

@@ -266,7 +266,7 @@ cdef bint _run(const Geometry* g, const Layout* plan, Splitwise state, const Vie
     product.pixel_split = p.plane
     product.pixel_block = p.splits * p.plane
     product.weight_step = p.splits * FC_WEIGHT_TILES
-    product.bias = NULL if bias == NULL else <const float*> biases
+    product.bias = <const float*> NULL if bias == NULL else <const float*> biases
     product.relu = state.relu
     while first < g.batch:
         images = min(plan.steps, g.batch - first)

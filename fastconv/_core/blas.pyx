@@ -1,10 +1,46 @@
 """The door to BLAS: SciPy's, through ``scipy.linalg.cython_blas``, in row-major terms.
 
+Loaded on first use: importing ``scipy.linalg`` takes longer than all of fastconv, and most
+processes never multiply matrices.
+
 Never called inside a parallel region: a pthreads OpenBLAS runs one threaded call at a time, and
 its spinning workers steal the processors of ours.
 """
 
-from scipy.linalg.cython_blas cimport dgemm, sgemm
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
+
+# What ``scipy.linalg.cython_blas`` declares, by its name for a float.
+cdef str _SIGNATURE = (
+    "void (char *, char *, int *, int *, int *, {0} *, {0} *, int *, {0} *, int *, {0} *, {0} *, int *)"
+)
+
+ctypedef void (*sgemm_t)(char*, char*, int*, int*, int*, float*, float*, int*, float*, int*,
+                         float*, float*, int*) noexcept nogil
+ctypedef void (*dgemm_t)(char*, char*, int*, int*, int*, double*, double*, int*, double*, int*,
+                         double*, double*, int*) noexcept nogil
+
+cdef sgemm_t _sgemm = NULL
+cdef dgemm_t _dgemm = NULL
+
+
+cpdef load():
+    """Have BLAS ready; ImportError if SciPy's is not the one this was written for."""
+    global _sgemm, _dgemm
+    if _dgemm != NULL:
+        return
+    from scipy.linalg import cython_blas
+
+    _sgemm = <sgemm_t> _function(cython_blas, "s")
+    _dgemm = <dgemm_t> _function(cython_blas, "d")
+
+
+cdef void* _function(module, str kind) except NULL:
+    capsule = module.__pyx_capi__[f"{kind}gemm"]
+    cdef const char* signature = PyCapsule_GetName(capsule)
+    expected = _SIGNATURE.format(f"__pyx_t_5scipy_6linalg_11cython_blas_{kind}")
+    if signature.decode() != expected:
+        raise ImportError(f"scipy.linalg.cython_blas.{kind}gemm is {signature.decode()}, not {expected}")
+    return PyCapsule_GetPointer(capsule, signature)
 
 
 cdef void gemm(int dtype, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
@@ -19,11 +55,11 @@ cdef void gemm(int dtype, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     cdef float sone = 1, szero = 0
     cdef double done = 1, dzero = 0
     if dtype == 0:
-        sgemm(&tb, &ta, &ni, &mi, &ki, &sone, <float*> b, &bi, <float*> a, &ai,
-              &szero, <float*> c, &ci)
+        _sgemm(&tb, &ta, &ni, &mi, &ki, &sone, <float*> b, &bi, <float*> a, &ai,
+               &szero, <float*> c, &ci)
     else:
-        dgemm(&tb, &ta, &ni, &mi, &ki, &done, <double*> b, &bi, <double*> a, &ai,
-              &dzero, <double*> c, &ci)
+        _dgemm(&tb, &ta, &ni, &mi, &ki, &done, <double*> b, &bi, <double*> a, &ai,
+               &dzero, <double*> c, &ci)
 
 
 def description():

@@ -22,9 +22,10 @@ static inline __attribute__((always_inline)) void PART(tile)(
     const PART(lanes) stored = PART(of)(0, lanes);
     const int whole = lanes == L;
     PART(lanes) part[2][5];
+    const int parts = stride == 1 ? kernel : 2;
     if (edges)
         VECTORS for (int v = 0; v < wide; v++)
-            VECTORS for (int k = 0; k < (stride == 1 ? kernel : 2); k++) {
+            VECTORS for (int k = 0; k < parts; k++) {
                 const ptrdiff_t first = column + v * other * stride + (stride == 1 ? k * t->dilation[2] : k * L);
                 part[v][k] = PART(of)(-first, t->extent[2] - first);
             }

@@ -1,7 +1,6 @@
 """A choice with all that speaks for and against it, as a table."""
 
 from dataclasses import dataclass
-from html import escape
 
 from .._core.problem import CONVOLUTIONS
 from .._kernels import isa
@@ -92,6 +91,8 @@ class Explanation:
         return "\n".join(lines)
 
     def _repr_html_(self):
+        from html import escape
+
         head = "<br>".join(escape(line) for line in self._headline())
         rows = ["<tr>" + "".join(f"<th>{escape(h)}</th>" for h in _HEADINGS) + "</tr>"]
         for row in self.candidates:

@@ -2,7 +2,6 @@
 
 import os
 from math import prod
-from statistics import median
 from time import perf_counter, sleep
 
 import numpy as np
@@ -147,7 +146,8 @@ class Race:
             return self._turns[name].append(self._timed(name, 1))
         calls = max(1, min(_MOST_CALLS, int(_STRETCH / max(last, 1e-9))))
         self._calls[name]()  # the caches hold another room's data
-        self._turns[name].append(median(self._timed(name, calls) for _ in range(_STRETCHES)))
+        stretches = [self._timed(name, calls) for _ in range(_STRETCHES)]
+        self._turns[name].append(float(np.median(stretches)))
 
     def _timed(self, name, calls):
         call, start = self._calls[name], perf_counter()

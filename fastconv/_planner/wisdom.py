@@ -11,10 +11,8 @@ with what other processes have written meanwhile.
 import json
 import os
 import stat
-import tempfile
 from contextlib import contextmanager
 from functools import cache
-from importlib import metadata
 from math import isfinite
 from pathlib import Path
 from threading import Lock
@@ -192,6 +190,8 @@ def _key(problem, threads, prepacked):
 @cache
 def version():
     """The version of the installed package."""
+    from importlib import metadata
+
     try:
         return metadata.version("fastconv")
     except metadata.PackageNotFoundError:
@@ -290,7 +290,9 @@ def _replace(target, text):
     """Put a file with `text` in the place of `target`, in one step."""
     if target.exists() and not target.is_file():
         raise OSError(f"{target} is not a regular file")
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+    from tempfile import mkstemp
+
+    handle, temporary = mkstemp(dir=target.parent, prefix=f".{target.name}-")
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(text)
