@@ -139,10 +139,10 @@ def _pose_pool(kind, ndim, name, arguments, settings, prepacked):
     a |= {"stride": None, "padding": 0, **arguments}
     x, last = a["input"], a["data_format"] == "channels_last"
     if ndim is None:
-        if x.ndim not in (3, 4, 5) or 0 in x.shape:
+        if x.ndim not in (3, 4, 5) or 0 in (x.shape[1:-1] if last else x.shape[2:]):
             raise ValueError(
                 f"{name}: input must have a batch axis, a channel axis and one to three spatial "
-                f"axes, none of them empty; got shape {x.shape}"
+                f"axes, none of these empty; got shape {x.shape}"
             )
         ndim, a["kernel_size"] = x.ndim - 2, x.shape[1:-1] if last else x.shape[2:]
     call = PoolCall(

@@ -1,8 +1,11 @@
 """Plans, explanations and tuning of operations."""
 
+from inspect import signature
+
 import numpy as np
 
 from . import _tuning, conv, conv_transpose, grad, pool
+from ._core import threads as _threads
 from ._core.arrays import Form
 from ._core.problem import Problem
 from ._planner import explanation, planner
@@ -31,7 +34,8 @@ def plan(op, *args, **kwargs):
     Plan
         Call it with an input: ``plan(x)`` or ``plan(x, out=y)``. Weight and bias are captured:
         later changes of those arrays do not reach the plan, nor do later changes of settings or
-        wisdom. It may be called from many threads.
+        wisdom. It may be called from many threads, and with batches of any size. It can be
+        copied and pickled; where it arrives it chooses and packs again.
 
     Raises
     ------
@@ -49,8 +53,7 @@ def plan(op, *args, **kwargs):
     >>> fastconv.plan(fastconv.max_pool2d, (1, 3, 32, 32), 2).output_shape
     (1, 3, 16, 16)
     """
-    posed = pose(op, args, kwargs, current(), prepacked=True)
-    return (ConvPlan if "weight" in posed.arguments else PoolPlan)(op.__name__, posed)
+    return _planned(op, args, kwargs, current())
 
 
 def explain(op, *args, **kwargs):
@@ -158,10 +161,17 @@ def tune(op, *args, budget=1.0, progress=None, **kwargs):
 
 
 _NOTHING = "nothing to multiply: the result is the bias, or empty"
+# A plan keeps ready what it found for so many sizes of batch.
+_BATCHES = 8
+
+
+def _planned(op, args, kwargs, settings):
+    posed = pose(op, args, kwargs, settings, prepacked=True)
+    return (ConvPlan if "weight" in posed.arguments else PoolPlan)(op, posed, settings)
 
 
 class Plan:
-    """An operation prepared for inputs of one shape; made by `plan`.
+    """An operation prepared for inputs of one shape, batches aside; made by `plan`.
 
     Attributes
     ----------
@@ -175,12 +185,22 @@ class Plan:
         How many threads work on a call.
     input_shape, output_shape : tuple of int
     dtype : numpy.dtype
+
+    These are those of the batch that was planned. Inputs with another number of images are taken
+    too: the first call of each size chooses for it, and shares the packed weights if they are the
+    same.
     """
 
-    def __init__(self, op, posed):
-        self.op = op
+    def __init__(self, op, posed, settings):
+        self.op = op.__name__
+        self._function = op
+        self._settings = settings
         self._call = posed.call
+        known = signature(op).parameters
+        self._arguments = {key: posed.arguments[key] for key in known if key in posed.arguments}
+        self._arguments["input"] = None
         self._posed = posed._replace(arguments=None)
+        self._batches = {}
         self.problem = posed.call.problem
         self.input_shape = posed.arguments["input"].shape
         self.output_shape = posed.call.output_shape
@@ -194,6 +214,16 @@ class Plan:
         self.workspace = 0 if executable is None else executable.workspace
         self.threads = 1 if executable is None else executable.threads
 
+    def __reduce__(self):
+        settings = self._settings
+        if settings.threads == _threads.default():
+            settings = settings._replace(threads=None)
+        return _arrived, (self._function, self._spelled(self.input_shape), settings)
+
+    def _spelled(self, shape):
+        """The keyword arguments that plan this operation for an input of `shape`."""
+        return {**self._arguments, "input": shape, "dtype": self.dtype}
+
     def explain(self):
         """The Explanation of the plan's algorithm; see `fastconv.explain`."""
         posed = self._posed
@@ -204,15 +234,32 @@ class Plan:
             executable=posed.executable, note=posed.note,
         )  # fmt: skip
 
-    def _checked(self, input):
-        """`input` as an array of the form that was planned for; ValueError if it has another."""
+    def _for(self, input):
+        """The plan for `input`, maybe of another batch, and `input` as an array.
+
+        ValueError if it has another shape or dtype.
+        """
         input = np.asarray(input)
-        if not self._form.fits(input):
+        if self._form.fits(input):
+            return self, input
+        shape = input.shape
+        batched = len(shape) == self.problem.ndim + 2 == len(self.input_shape)
+        if not batched or shape[1:] != self.input_shape[1:] or input.dtype != self.dtype:
             raise ValueError(
                 f"plan: made for an input of shape {self.input_shape} and dtype {self.dtype}, "
-                f"got {input.shape} of {input.dtype}"
+                f"in batches of any size; got {shape} of {input.dtype}"
             )
-        return input
+        other = self._batches.get(shape)
+        if other is None:
+            other = _planned(self._function, (), self._spelled(shape), self._settings)
+            other._share(self)
+            if len(self._batches) >= _BATCHES:
+                self._batches.clear()
+            self._batches[shape] = other
+        return other, input
+
+    def _share(self, plan):
+        """Hold what the same operation's `plan` holds too only once."""
 
     def __repr__(self):
         return f"<fastconv plan: {self.problem}, by {self.algorithm}>"
@@ -221,38 +268,63 @@ class Plan:
 class ConvPlan(Plan):
     """A convolution with packed weights; see `Plan`."""
 
-    def __init__(self, op, posed):
-        super().__init__(op, posed)
-        self._weight = np.array(posed.arguments["weight"])
+    def __init__(self, op, posed, settings):
+        super().__init__(op, posed, settings)
+        self._weight = self._arguments["weight"] = np.array(posed.arguments["weight"])
         self._bias = posed.arguments["bias"]
         self._packed = self._call.pack(self._weight)
 
     def __call__(self, input, out=None):
         """The convolution of `input`, in `out` if given."""
         if not self._form.fits(input):
-            input = self._checked(input)
+            plan, input = self._for(input)
+            return plan._call.run(input, plan._weight, plan._bias, out, plan._packed)
         return self._call.run(input, self._weight, self._bias, out, self._packed)
+
+    def _share(self, plan):
+        self._weight, self._bias, self._arguments = plan._weight, plan._bias, plan._arguments
+        if _same_bits(self._packed, plan._packed):
+            self._packed = plan._packed
 
 
 class PoolPlan(Plan):
     """A pooling; see `Plan`."""
 
-    def __init__(self, op, posed):
-        super().__init__(op, posed)
+    def __init__(self, op, posed, settings):
+        super().__init__(op, posed, settings)
         indices, cache = (
             posed.arguments.get(key, False) for key in ("return_indices", "return_cache")
         )
         if indices and cache:
             raise ValueError(
-                f"{op}: return_indices and return_cache say the same; ask for one of them"
+                f"{self.op}: return_indices and return_cache say the same; ask for one of them"
             )
         self._winners = "indices" if indices else "cache" if cache else None
 
     def __call__(self, input, out=None):
         """What the pooling function returns for `input`; the pooled array in `out` if given."""
+        call = self._call
         if not self._form.fits(input):
-            input = self._checked(input)
+            plan, input = self._for(input)
+            call = plan._call
         if self._winners is None:
-            return self._call.run(input, out)
-        y, cache = self._call.with_winners(input, out)
+            return call.run(input, out)
+        y, cache = call.with_winners(input, out)
         return y, cache if self._winners == "cache" else cache.indices()
+
+
+def _arrived(op, arguments, settings):
+    """A plan that was copied or pickled, made for the processor that it is on now."""
+    if settings.threads is None:
+        settings = settings._replace(threads=_threads.default())
+    return _planned(op, (), arguments, settings)
+
+
+def _same_bits(a, b):
+    """Whether two packed weights, or lists of them, have the same form and bits."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        same = (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
+        return same and a.tobytes() == b.tobytes()
+    if isinstance(a, (list, tuple)) and type(a) is type(b) and len(a) == len(b):
+        return all(map(_same_bits, a, b))
+    return a is b or (type(a) is type(b) and hasattr(a, "same_bits") and a.same_bits(b))

@@ -1,5 +1,9 @@
 """Plans: everything prepared once, called from many threads, with the results of the functions."""
 
+import copy
+import pickle
+import subprocess
+import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -76,6 +80,59 @@ def test_a_plan_does_what_the_function_does(name):
     assert told.prepacked == ("conv" in str(plan.problem))
     assert plan.workspace >= told.chosen.workspace >= 0 and plan.threads >= 1
     assert str(plan.problem) in repr(plan) and plan.algorithm in repr(plan)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_copies_of_a_plan_do_what_it_does(name):
+    function, shape, operands, options = OPERATIONS[name]
+    x = whole(*shape)
+    with fastconv.config(threads=1):
+        plan = fastconv.plan(function, shape, *operands, **options)
+    for other in (copy.deepcopy(plan), copy.copy(plan), pickle.loads(pickle.dumps(plan))):
+        assert other is not plan and repr(other) == repr(plan)
+        assert (other.threads, other.input_shape, other.dtype) == (1, shape, plan.dtype)
+        assert same(other(x), plan(x))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_plan_takes_any_batch(name):
+    function, shape, operands, options = OPERATIONS[name]
+    plan = fastconv.plan(function, shape, *operands, **options)
+    if len(shape) == plan.problem.ndim + 1:  # unbatched: there is no batch to vary
+        with pytest.raises(ValueError, match="made for an input of shape"):
+            plan(whole(1, *shape))
+        return
+    for batch in (1, 5, 2, 3, 5, 0):
+        x = whole(batch, *shape[1:])
+        assert same(plan(x), function(x, *operands, **options)), batch
+
+
+def test_a_plan_shares_packed_weights_among_batches():
+    w = whole(64, 64, 3, 3)
+    plan = fastconv.plan(fastconv.conv2d, (4, 64, 12, 12), w, algorithm="direct_channels")
+    for batch in range(1, 30):
+        x = whole(batch, 64, 12, 12)
+        assert np.array_equal(plan(x), fastconv.conv2d(x, w, algorithm="direct_channels"))
+    assert 0 < len(plan._batches) <= 8
+    for other in plan._batches.values():
+        assert other._packed is plan._packed and other._weight is plan._weight
+
+
+def test_a_plan_in_another_process():
+    x, w = whole(2, 4, 9, 9), whole(6, 4, 3, 3)
+    plan = fastconv.plan(fastconv.conv2d, x.shape, w, padding=1)
+    program = """if True:
+        import pickle, sys
+        plan, x = pickle.load(sys.stdin.buffer)
+        sys.stdout.buffer.write(plan(x).tobytes())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=pickle.dumps((plan, x)), capture_output=True, check=True
+    )
+    assert done.stdout == plan(x).tobytes()
+    # The input's shape travels, not an input.
+    large = fastconv.plan(fastconv.conv2d, (64, 4, 512, 512), w)
+    assert len(pickle.dumps(large)) < 10_000
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f8", "i1", "i8", "c8"])

@@ -196,6 +196,10 @@ cdef class SplitWeights:
             self.pack_block(state, source, i, stages + threadid() * staged, seen + threadid())
         self.values = extremes(seen, workers)
 
+    def same_bits(self, SplitWeights other):
+        """Whether the parts are the same."""
+        return self.data.same_bits(other.data)
+
     cdef void pack_block(self, Splitwise state, const char* source, Py_ssize_t i, char* staged,
                          fc_range* seen) noexcept nogil:
         cdef const Parts* p = &state.plan.parts

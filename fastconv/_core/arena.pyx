@@ -6,7 +6,7 @@ the GIL, and no block has two owners: any number of Python threads may be inside
 """
 
 from libc.stdlib cimport free
-from libc.string cimport memmove
+from libc.string cimport memcmp, memmove
 from posix.stdlib cimport posix_memalign
 
 cdef enum:
@@ -34,7 +34,11 @@ cdef void _forget(int i) noexcept:
 
 
 cdef class Scratch:
-    """A block of at least `size` bytes, aligned to a page."""
+    """A block of at least `asked` bytes, aligned to a page."""
+
+    def same_bits(self, Scratch other):
+        """Whether the same number of bytes was asked for, and all of them are equal."""
+        return self.asked == other.asked and memcmp(self.data, other.data, self.asked) == 0
 
     def __dealloc__(self):
         global _count, _bytes
@@ -69,12 +73,14 @@ cpdef Scratch acquire(size_t size):
         if rounded <= _kept[i].size <= 4 * rounded + (1 << 20):
             block.data = _kept[i].data
             block.size = _kept[i].size
+            block.asked = size
             _forget(i)
             return block
     if posix_memalign(<void**> &block.data, ALIGNMENT, rounded):
         block.data = NULL
         raise MemoryError(f"fastconv needs {size} bytes of workspace, which the system refuses")
     block.size = rounded
+    block.asked = size
     return block
 
 
