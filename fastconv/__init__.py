@@ -11,7 +11,7 @@ planning               plan, explain, tune
 config, wisdom         settings; what was measured, kept
 ceiling                what the machine could do at most
 _conv_arguments        arguments of convolutions, checked, as a Problem
-_*_call                parsed calls of the functions above
+_calls, _*_call        parsed calls of the functions above, kept
 _stride_phases         gradients to the input as convolutions of stride 1
 _lowering              dtypes computed in others
 _pose, _tuning         operations as problems, for planning; measuring them

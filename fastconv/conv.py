@@ -1,19 +1,16 @@
 """Convolution: the public functions, from arguments to a Problem to the room that runs it.
 
-A call whose arguments were seen before costs one dictionary look-up (`_calls`); otherwise it is
-parsed into a `ConvCall`, which holds all that does not depend on the data.
+A call whose arguments were seen before is found in `_calls`; otherwise it is parsed into a
+`ConvCall`, which holds all that does not depend on the data.
 """
 
 import numpy as np
 
+from . import _calls
 from ._conv_arguments import parse_conv
 from ._conv_call import ConvCall
 from ._kernels.isa import active
 from .config import current
-
-# A parsed call is about a kilobyte; past this many the cache starts anew.
-_CACHE_SIZE = 2048
-_calls = {}
 
 
 def conv1d(
@@ -41,8 +38,8 @@ def conv1d(
     array([[0., 1., 3., 6., 9.]])
     """
     return _conv(
-        1, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
-        flip, activation, precision, algorithm, out,
+        "conv1d", 1, input, weight, bias, stride, padding, dilation, groups, data_format,
+        padding_mode, flip, activation, precision, algorithm, out,
     )  # fmt: skip
 
 
@@ -109,8 +106,8 @@ def conv2d(
     array([ 0., 30., 30.,  0.])
     """
     return _conv(
-        2, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
-        flip, activation, precision, algorithm, out,
+        "conv2d", 2, input, weight, bias, stride, padding, dilation, groups, data_format,
+        padding_mode, flip, activation, precision, algorithm, out,
     )  # fmt: skip
 
 
@@ -138,14 +135,14 @@ def conv3d(
     (2, 2, 2, 2)
     """
     return _conv(
-        3, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
-        flip, activation, precision, algorithm, out,
+        "conv3d", 3, input, weight, bias, stride, padding, dilation, groups, data_format,
+        padding_mode, flip, activation, precision, algorithm, out,
     )  # fmt: skip
 
 
 def _conv(
-    ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode, flip,
-    activation, precision, algorithm, out,
+    op, ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
+    flip, activation, precision, algorithm, out,
 ):  # fmt: skip
     # The key, and what was found by it, are about arrays.
     if not input.__class__ is weight.__class__ is np.ndarray:
@@ -155,7 +152,7 @@ def _conv(
     settings = current()
     try:
         key = (
-            ndim, input.shape, input.dtype, weight.shape, weight.dtype,
+            op, input.shape, input.dtype, weight.shape, weight.dtype,
             None if bias is None else (bias.shape, bias.dtype),
             # 1 == 1.0 == True: as keys these are equal, as arguments not equally valid.
             stride if stride.__class__ is int else repr(stride),
@@ -165,16 +162,13 @@ def _conv(
             data_format, padding_mode, flip, flip.__class__, activation, precision, algorithm,
             settings, active(),
         )  # fmt: skip
-        call = _calls.get(key)
+        call = _calls.find(key)
     except TypeError:  # an option of no hash, which cannot be valid
         key = call = None
     if call is None:
         call = ConvCall(parse_conv(
-            f"conv{ndim}d", ndim, input, weight, bias, stride, padding, dilation, groups,
+            op, ndim, input, weight, bias, stride, padding, dilation, groups,
             data_format, padding_mode, flip, activation, precision, algorithm, settings,
         ))  # fmt: skip
-        if key is not None:
-            if len(_calls) >= _CACHE_SIZE:
-                _calls.clear()
-            _calls[key] = call
+        _calls.keep(key, call)
     return call.run(input, weight, bias, out)

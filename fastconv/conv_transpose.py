@@ -2,13 +2,10 @@
 
 import numpy as np
 
+from . import _calls
 from ._conv_transpose_call import TransposeCall, parse_transpose
 from ._kernels.isa import active
 from .config import current
-
-# As of `conv`: parsed calls by everything but their data.
-_CACHE_SIZE = 2048
-_calls = {}
 
 
 def conv_transpose1d(
@@ -35,8 +32,8 @@ def conv_transpose1d(
     array([[1. , 0.5, 2. , 1. , 3. , 1.5]])
     """
     return _conv_transpose(
-        1, input, weight, bias, stride, padding, output_padding, groups, dilation, data_format,
-        activation, precision, algorithm, out,
+        "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups,
+        dilation, data_format, activation, precision, algorithm, out,
     )  # fmt: skip
 
 
@@ -100,8 +97,8 @@ def conv_transpose2d(
            [1., 2., 1.]])
     """
     return _conv_transpose(
-        2, input, weight, bias, stride, padding, output_padding, groups, dilation, data_format,
-        activation, precision, algorithm, out,
+        "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups,
+        dilation, data_format, activation, precision, algorithm, out,
     )  # fmt: skip
 
 
@@ -129,13 +126,13 @@ def conv_transpose3d(
     (3, 8, 8, 8)
     """
     return _conv_transpose(
-        3, input, weight, bias, stride, padding, output_padding, groups, dilation, data_format,
-        activation, precision, algorithm, out,
+        "conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups,
+        dilation, data_format, activation, precision, algorithm, out,
     )  # fmt: skip
 
 
 def _conv_transpose(
-    ndim, input, weight, bias, stride, padding, output_padding, groups, dilation, data_format,
+    op, ndim, input, weight, bias, stride, padding, output_padding, groups, dilation, data_format,
     activation, precision, algorithm, out,
 ):  # fmt: skip
     # The key, and what was found by it, are about arrays.
@@ -146,23 +143,20 @@ def _conv_transpose(
     settings = current()
     try:
         key = (
-            ndim, input.shape, input.dtype, weight.shape, weight.dtype,
+            op, input.shape, input.dtype, weight.shape, weight.dtype,
             None if bias is None else (bias.shape, bias.dtype),
             # Equal as keys are 1, 1.0 and True, but not equally valid as arguments.
             *(n if n.__class__ is int else repr(n)
               for n in (stride, padding, output_padding, groups, dilation)),
             data_format, activation, precision, algorithm, settings, active(),
         )  # fmt: skip
-        call = _calls.get(key)
+        call = _calls.find(key)
     except TypeError:  # an option of no hash, which cannot be valid
         key = call = None
     if call is None:
         call = TransposeCall(parse_transpose(
-            f"conv_transpose{ndim}d", ndim, input, weight, bias, stride, padding, output_padding,
+            op, ndim, input, weight, bias, stride, padding, output_padding,
             groups, dilation, data_format, activation, precision, algorithm, settings,
         ))  # fmt: skip
-        if key is not None:
-            if len(_calls) >= _CACHE_SIZE:
-                _calls.clear()
-            _calls[key] = call
+        _calls.keep(key, call)
     return call.run(input, weight, bias, out)

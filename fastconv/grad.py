@@ -8,6 +8,7 @@ come conjugated, as ``sum(conv2d(x, w).conj() * g)`` asks for.
 
 import numpy as np
 
+from . import _calls
 from ._grad_call import NEEDS, parse_grad
 from ._kernels.isa import active
 from .config import current
@@ -17,10 +18,6 @@ __all__ = [
     "conv1d", "conv1d_input", "conv1d_weight", "conv2d", "conv2d_input", "conv2d_weight",
     "conv3d", "conv3d_input", "conv3d_weight",
 ]  # fmt: skip
-
-# As of `fastconv.conv`: parsed calls by everything but their data.
-_CACHE_SIZE = 2048
-_calls = {}
 
 
 def conv1d(
@@ -48,7 +45,7 @@ def conv1d(
     (array([[ 1.,  0.,  0., -1.]]), array([[[6., 9.]]]), array([3.]))
     """
     return _conv(
-        "conv1d", 1, input, weight, grad_output, stride, padding, dilation, groups, needs,
+        "grad.conv1d", 1, input, weight, grad_output, stride, padding, dilation, groups, needs,
         data_format, padding_mode, flip, precision, algorithm,
     )  # fmt: skip
 
@@ -101,7 +98,7 @@ def conv2d(
     [(8, 3, 32, 32), (16, 3, 3, 3), (16,)]
     """
     return _conv(
-        "conv2d", 2, input, weight, grad_output, stride, padding, dilation, groups, needs,
+        "grad.conv2d", 2, input, weight, grad_output, stride, padding, dilation, groups, needs,
         data_format, padding_mode, flip, precision, algorithm,
     )  # fmt: skip
 
@@ -131,7 +128,7 @@ def conv3d(
     [None, (2, 1, 3, 3, 3), None]
     """
     return _conv(
-        "conv3d", 3, input, weight, grad_output, stride, padding, dilation, groups, needs,
+        "grad.conv3d", 3, input, weight, grad_output, stride, padding, dilation, groups, needs,
         data_format, padding_mode, flip, precision, algorithm,
     )  # fmt: skip
 
@@ -259,10 +256,10 @@ def conv3d_weight(
 def _conv_input(
     ndim, input_size, weight, grad_output, stride, padding, dilation, groups, data_format
 ):
-    name, grad_output = f"conv{ndim}d_input", np.asarray(grad_output)
-    input = _stand_in(name, "input_size", input_size, grad_output.dtype)
+    op, grad_output = f"grad.conv{ndim}d_input", np.asarray(grad_output)
+    input = _stand_in(op, "input_size", input_size, grad_output.dtype)
     return _conv(
-        name, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("input",),
+        op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("input",),
         data_format, "zeros", False, None, None,
     )[0]  # fmt: skip
 
@@ -270,25 +267,25 @@ def _conv_input(
 def _conv_weight(
     ndim, input, weight_size, grad_output, stride, padding, dilation, groups, data_format
 ):
-    name, input = f"conv{ndim}d_weight", np.asarray(input)
-    weight = _stand_in(name, "weight_size", weight_size, input.dtype)
+    op, input = f"grad.conv{ndim}d_weight", np.asarray(input)
+    weight = _stand_in(op, "weight_size", weight_size, input.dtype)
     return _conv(
-        name, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("weight",),
+        op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("weight",),
         data_format, "zeros", False, None, None,
     )[1]  # fmt: skip
 
 
-def _stand_in(name, what, shape, dtype):
+def _stand_in(op, what, shape, dtype):
     """An array of `shape` that takes no memory."""
-    shape = as_shape(f"grad.{name}", what, shape)
+    shape = as_shape(op, what, shape)
     try:
         return np.broadcast_to(np.zeros((), dtype), shape)
     except ValueError as error:
-        raise ValueError(f"grad.{name}: no array of {what} {shape}: {error}") from None
+        raise ValueError(f"{op}: no array of {what} {shape}: {error}") from None
 
 
 def _conv(
-    name, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
+    op, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
     padding_mode, flip, precision, algorithm,
 ):  # fmt: skip
     # The key, and what was found by it, are about arrays.
@@ -296,7 +293,7 @@ def _conv(
     settings = current()
     try:
         key = (
-            name, input.shape, input.dtype, weight.shape, weight.dtype, grad_output.shape,
+            op, input.shape, input.dtype, weight.shape, weight.dtype, grad_output.shape,
             grad_output.dtype,
             # Equal as keys are 1, 1.0 and True, but not equally valid as arguments.
             *(n if n.__class__ is int else repr(n) for n in (stride, padding, dilation, groups)),
@@ -304,16 +301,13 @@ def _conv(
             data_format, padding_mode, flip, flip.__class__, precision, algorithm, settings,
             active(),
         )  # fmt: skip
-        call = _calls.get(key)
+        call = _calls.find(key)
     except TypeError:  # an option of no hash, which cannot be valid
         key = call = None
     if call is None:
         call = parse_grad(
-            f"grad.{name}", ndim, input, weight, grad_output, stride, padding, dilation, groups,
+            op, ndim, input, weight, grad_output, stride, padding, dilation, groups,
             needs, data_format, padding_mode, flip, precision, algorithm, settings,
         )  # fmt: skip
-        if key is not None:
-            if len(_calls) >= _CACHE_SIZE:
-                _calls.clear()
-            _calls[key] = call
+        _calls.keep(key, call)
     return call(input, weight, grad_output)

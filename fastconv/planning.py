@@ -4,17 +4,13 @@ from inspect import signature
 
 import numpy as np
 
-from . import _tuning, conv, conv_transpose, grad, pool
+from . import _tuning
 from ._core import threads as _threads
 from ._core.arrays import Form
 from ._core.problem import Problem
 from ._planner import explanation, planner
 from ._pose import parts, pose, pose_problem
 from .config import current
-
-# Their parsed calls hold on to what was chosen.
-for _calls in (conv._calls, conv_transpose._calls, grad._calls, pool._calls):
-    planner.on_change(_calls.clear)
 
 
 def plan(op, *args, **kwargs):

@@ -1,18 +1,15 @@
 """Pooling: the public functions, from arguments to a Problem to the room that runs it.
 
-A call whose arguments were seen before costs one dictionary look-up (`_calls`); otherwise it is
-parsed into a `PoolCall`, which holds all that does not depend on the data.
+A call whose arguments were seen before is found in `_calls`; otherwise it is parsed into a
+`PoolCall`, which holds all that does not depend on the data.
 """
 
 import numpy as np
 
+from . import _calls
 from ._kernels.isa import active
 from ._pool_call import ArgmaxCache as ArgmaxCache, PoolCall
 from .config import current
-
-# A parsed call is about a kilobyte; past this many the cache starts anew.
-_CACHE_SIZE = 2048
-_calls = {}
 
 
 def max_pool1d(
@@ -340,14 +337,10 @@ def _call(op, kind, ndim, x, kernel_size, stride, padding, *others):
         op, x.shape, x.dtype, _spelled(kernel_size), _spelled(stride), _spelled(padding),
         *map(_spelled, others), settings, active(),
     )  # fmt: skip
-    try:
-        return _calls[key]
-    except KeyError:
-        pass
-    call = PoolCall(op, kind, ndim, x, kernel_size, stride, padding, *others, settings)
-    if len(_calls) >= _CACHE_SIZE:
-        _calls.clear()
-    _calls[key] = call
+    call = _calls.find(key)
+    if call is None:
+        call = PoolCall(op, kind, ndim, x, kernel_size, stride, padding, *others, settings)
+        _calls.keep(key, call)
     return call
 
 

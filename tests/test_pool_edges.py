@@ -8,8 +8,9 @@ from pool_oracle import (
     INTEGERS, LAYOUTS, both_rooms, from_layout, pose, read_only, run_room, same, to_layout,
 )  # fmt: skip
 
-from fastconv import config, pool
+from fastconv import _calls, config, pool
 from fastconv._algorithms import pooling, reference_pooling
+from fastconv._planner import planner
 
 
 # ---- the cache of winners
@@ -241,21 +242,21 @@ def test_rooms_say_why_they_refuse(kind, dtype):
 # ---- calls that were seen before
 
 
-def test_a_call_seen_before_is_parsed_once(monkeypatch):
-    monkeypatch.setattr(pool, "_calls", {})
+def test_a_call_seen_before_is_parsed_once():
+    planner.forget()
     for _ in range(3):
         pool.max_pool2d(X, (2, 2), [1, 1], ((1, 0), (0, 1)))
-        assert len(pool._calls) == 1
+        assert _calls.count() == 1
     pool.max_pool2d(X, (2, 2), [1, 1], ((1, 0), (0, 2)))
     pool.max_pool2d(X.astype(np.float64), (2, 2), [1, 1], ((1, 0), (0, 1)))
     with config(threads=1, algorithm="reference"):
         pool.max_pool2d(X, (2, 2), [1, 1], ((1, 0), (0, 1)))
-    assert len(pool._calls) == 4
+    assert _calls.count() == 4
 
 
 def test_the_cache_of_calls_is_bounded(monkeypatch):
-    monkeypatch.setattr(pool, "_calls", {})
-    monkeypatch.setattr(pool, "_CACHE_SIZE", 5)
+    monkeypatch.setattr(_calls, "MOST", 5)
+    planner.forget()
     for size in range(1, 20):
         assert pool.max_pool1d(np.ones((1, size)), 1).shape == (1, size)
-        assert len(pool._calls) <= 5
+        assert _calls.count() <= 5
