@@ -10,13 +10,9 @@ filters, shapes        kernels for image filtering; size arithmetic
 planning               plan, explain, tune
 config, wisdom         settings; what was measured, kept
 ceiling                what the machine could do at most
-_conv_arguments        arguments of convolutions, checked, as a Problem
-_calls, _*_call        parsed calls of the functions above, kept
-_stride_phases         gradients to the input as convolutions of stride 1
-_lowering              dtypes computed in others
 _pose, _tuning         operations as problems, for planning; measuring them
 __main__               the command line
-_core, _kernels, _algorithms, _planner, _commands, _demo
+_core, _kernels, _algorithms, _planner, _operations, _commands, _demo
                        packages, each with a list of its own
 =====================  =============================================================
 """

@@ -11,15 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from . import conv, conv_transpose, pool
-from ._conv_arguments import parse_conv
-from ._conv_call import ConvCall
-from ._conv_transpose_call import TransposeCall, parse_transpose
 from ._core import integers, sizes
 from ._core.dtypes import TABLE
 from ._core.problem import CONVOLUTIONS, LAYOUTS
+from ._operations._stride_phases import InputGradient
+from ._operations.convolution import ConvCall, parse_conv
+from ._operations.pooling import PoolCall
+from ._operations.transposed import TransposeCall, parse_transpose
 from ._planner import planner
-from ._pool_call import PoolCall
-from ._stride_phases import InputGradient
 
 
 class Posed(NamedTuple):

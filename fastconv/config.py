@@ -1,37 +1,13 @@
 """Settings: for a block of code (`config`), for the process (`set_config`), and what they are."""
 
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import NamedTuple
 
-from ._algorithms import registry
-from ._core import blas, threads as _threads
+from ._core import blas, settings, threads as _threads
 from ._core.arguments import as_int, one_of
+from ._core.settings import PRECISIONS, TUNINGS, current
 from ._kernels import isa
+from ._operations._arguments import check_algorithm
 from ._planner import wisdom
-
-PRECISIONS = ("highest", "high", "medium")
-TUNINGS = ("estimate", "measure", "wisdom")
-
-
-class Settings(NamedTuple):
-    """What a call is computed with, where its own arguments do not say."""
-
-    threads: int
-    precision: str = "highest"
-    algorithm: str | None = None
-    max_workspace: int | None = None  # bytes
-    tuning: str = "estimate"
-    deterministic: bool = False
-
-
-_process = Settings(_threads.default())
-_block = ContextVar("fastconv settings", default=None)
-
-
-def current():
-    """The settings in force here."""
-    return _block.get() or _process
 
 
 def get_config():
@@ -41,8 +17,7 @@ def get_config():
 
 def set_config(**changes):
     """Change settings for the whole process; the names are those of `config`."""
-    global _process
-    _process = _process._replace(**_checked(changes))
+    settings.change_process(**_checked(changes))
 
 
 @contextmanager
@@ -77,18 +52,18 @@ def config(**changes):
     ...     fastconv.get_config()["threads"]
     1
     """
-    token = _block.set(current()._replace(**_checked(changes)))
+    token = settings.block.set(current()._replace(**_checked(changes)))
     try:
         yield
     finally:
-        _block.reset(token)
+        settings.block.reset(token)
 
 
 def _checked(changes):
     checks = {
         "threads": _threads.check,
         "precision": lambda value: one_of("config", "precision", value, PRECISIONS),
-        "algorithm": check_algorithm,
+        "algorithm": lambda value: check_algorithm(value, "config"),
         "max_workspace": _check_bytes,
         "tuning": lambda value: one_of("config", "tuning", value, TUNINGS),
         "deterministic": _check_flag,
@@ -97,13 +72,6 @@ def _checked(changes):
         if name not in checks:
             raise TypeError(f"config: no setting {name!r}; there are {', '.join(checks)}")
     return {name: checks[name](value) for name, value in changes.items()}
-
-
-def check_algorithm(algorithm, op="config"):
-    """`algorithm` as given, if there is one of that name."""
-    if algorithm is None:
-        return None
-    return one_of(op, "algorithm", algorithm, registry.algorithm_names())
 
 
 def show_config():

@@ -1,16 +1,6 @@
-"""Convolution: the public functions, from arguments to a Problem to the room that runs it.
+"""Convolution: the public functions."""
 
-A call whose arguments were seen before is found in `_calls`; otherwise it is parsed into a
-`ConvCall`, which holds all that does not depend on the data.
-"""
-
-import numpy as np
-
-from . import _calls
-from ._conv_arguments import parse_conv
-from ._conv_call import ConvCall
-from ._kernels.isa import active
-from .config import current
+from ._operations.convolution import convolve
 
 
 def conv1d(
@@ -37,7 +27,7 @@ def conv1d(
     >>> fastconv.conv1d(x, np.ones((1, 1, 3)), padding="causal")
     array([[0., 1., 3., 6., 9.]])
     """
-    return _conv(
+    return convolve(
         "conv1d", 1, input, weight, bias, stride, padding, dilation, groups, data_format,
         padding_mode, flip, activation, precision, algorithm, out,
     )  # fmt: skip
@@ -105,7 +95,7 @@ def conv2d(
     >>> fastconv.conv2d(x, w)[0, 0]
     array([ 0., 30., 30.,  0.])
     """
-    return _conv(
+    return convolve(
         "conv2d", 2, input, weight, bias, stride, padding, dilation, groups, data_format,
         padding_mode, flip, activation, precision, algorithm, out,
     )  # fmt: skip
@@ -134,41 +124,7 @@ def conv3d(
     >>> fastconv.conv3d(np.ones((1, 4, 4, 4)), np.ones((2, 1, 3, 3, 3))).shape
     (2, 2, 2, 2)
     """
-    return _conv(
+    return convolve(
         "conv3d", 3, input, weight, bias, stride, padding, dilation, groups, data_format,
         padding_mode, flip, activation, precision, algorithm, out,
     )  # fmt: skip
-
-
-def _conv(
-    op, ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
-    flip, activation, precision, algorithm, out,
-):  # fmt: skip
-    # The key, and what was found by it, are about arrays.
-    if not input.__class__ is weight.__class__ is np.ndarray:
-        input, weight = np.asarray(input), np.asarray(weight)
-    if bias is not None:
-        bias = np.asarray(bias)
-    settings = current()
-    try:
-        key = (
-            op, input.shape, input.dtype, weight.shape, weight.dtype,
-            None if bias is None else (bias.shape, bias.dtype),
-            # 1 == 1.0 == True: as keys these are equal, as arguments not equally valid.
-            stride if stride.__class__ is int else repr(stride),
-            padding if padding.__class__ is int else repr(padding),
-            dilation if dilation.__class__ is int else repr(dilation),
-            groups if groups.__class__ is int else repr(groups),
-            data_format, padding_mode, flip, flip.__class__, activation, precision, algorithm,
-            settings, active(),
-        )  # fmt: skip
-        call = _calls.find(key)
-    except TypeError:  # an option of no hash, which cannot be valid
-        key = call = None
-    if call is None:
-        call = ConvCall(parse_conv(
-            op, ndim, input, weight, bias, stride, padding, dilation, groups,
-            data_format, padding_mode, flip, activation, precision, algorithm, settings,
-        ))  # fmt: skip
-        _calls.keep(key, call)
-    return call.run(input, weight, bias, out)

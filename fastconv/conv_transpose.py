@@ -1,11 +1,6 @@
 """Transposed convolution: the public functions."""
 
-import numpy as np
-
-from . import _calls
-from ._conv_transpose_call import TransposeCall, parse_transpose
-from ._kernels.isa import active
-from .config import current
+from ._operations.transposed import convolve_transposed
 
 
 def conv_transpose1d(
@@ -31,7 +26,7 @@ def conv_transpose1d(
     >>> fastconv.conv_transpose1d(x, np.array([[[1.0, 0.5]]]), stride=2)
     array([[1. , 0.5, 2. , 1. , 3. , 1.5]])
     """
-    return _conv_transpose(
+    return convolve_transposed(
         "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups,
         dilation, data_format, activation, precision, algorithm, out,
     )  # fmt: skip
@@ -96,7 +91,7 @@ def conv_transpose2d(
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    return _conv_transpose(
+    return convolve_transposed(
         "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups,
         dilation, data_format, activation, precision, algorithm, out,
     )  # fmt: skip
@@ -125,38 +120,7 @@ def conv_transpose3d(
     >>> fastconv.conv_transpose3d(x, w, stride=2).shape
     (3, 8, 8, 8)
     """
-    return _conv_transpose(
+    return convolve_transposed(
         "conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups,
         dilation, data_format, activation, precision, algorithm, out,
     )  # fmt: skip
-
-
-def _conv_transpose(
-    op, ndim, input, weight, bias, stride, padding, output_padding, groups, dilation, data_format,
-    activation, precision, algorithm, out,
-):  # fmt: skip
-    # The key, and what was found by it, are about arrays.
-    if not input.__class__ is weight.__class__ is np.ndarray:
-        input, weight = np.asarray(input), np.asarray(weight)
-    if bias is not None:
-        bias = np.asarray(bias)
-    settings = current()
-    try:
-        key = (
-            op, input.shape, input.dtype, weight.shape, weight.dtype,
-            None if bias is None else (bias.shape, bias.dtype),
-            # Equal as keys are 1, 1.0 and True, but not equally valid as arguments.
-            *(n if n.__class__ is int else repr(n)
-              for n in (stride, padding, output_padding, groups, dilation)),
-            data_format, activation, precision, algorithm, settings, active(),
-        )  # fmt: skip
-        call = _calls.find(key)
-    except TypeError:  # an option of no hash, which cannot be valid
-        key = call = None
-    if call is None:
-        call = TransposeCall(parse_transpose(
-            op, ndim, input, weight, bias, stride, padding, output_padding,
-            groups, dilation, data_format, activation, precision, algorithm, settings,
-        ))  # fmt: skip
-        _calls.keep(key, call)
-    return call.run(input, weight, bias, out)

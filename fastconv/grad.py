@@ -6,13 +6,9 @@ the convolution: ``sum(conv2d(x, w) * g) == sum(x * grad_x) == sum(w * grad_w)``
 come conjugated, as ``sum(conv2d(x, w).conj() * g)`` asks for.
 """
 
-import numpy as np
-
-from . import _calls
-from ._grad_call import NEEDS, parse_grad
-from ._kernels.isa import active
-from .config import current
-from .shapes import as_shape
+from ._operations.gradients import (
+    NEEDS, differentiate, differentiate_input, differentiate_weight,
+)  # fmt: skip
 
 __all__ = [
     "conv1d", "conv1d_input", "conv1d_weight", "conv2d", "conv2d_input", "conv2d_weight",
@@ -44,7 +40,7 @@ def conv1d(
     >>> grad_x, grad_w, grad_b
     (array([[ 1.,  0.,  0., -1.]]), array([[[6., 9.]]]), array([3.]))
     """
-    return _conv(
+    return differentiate(
         "grad.conv1d", 1, input, weight, grad_output, stride, padding, dilation, groups, needs,
         data_format, padding_mode, flip, precision, algorithm,
     )  # fmt: skip
@@ -97,7 +93,7 @@ def conv2d(
     >>> [grad.shape for grad in grads]
     [(8, 3, 32, 32), (16, 3, 3, 3), (16,)]
     """
-    return _conv(
+    return differentiate(
         "grad.conv2d", 2, input, weight, grad_output, stride, padding, dilation, groups, needs,
         data_format, padding_mode, flip, precision, algorithm,
     )  # fmt: skip
@@ -127,7 +123,7 @@ def conv3d(
     >>> [grad if grad is None else grad.shape for grad in grads]
     [None, (2, 1, 3, 3, 3), None]
     """
-    return _conv(
+    return differentiate(
         "grad.conv3d", 3, input, weight, grad_output, stride, padding, dilation, groups, needs,
         data_format, padding_mode, flip, precision, algorithm,
     )  # fmt: skip
@@ -138,7 +134,7 @@ def conv1d_input(
     data_format="channels_first",
 ):  # fmt: skip
     """Gradient of `fastconv.conv1d` to its input; see `conv2d_input`."""
-    return _conv_input(
+    return differentiate_input(
         1, input_size, weight, grad_output, stride, padding, dilation, groups, data_format
     )
 
@@ -178,7 +174,7 @@ def conv2d_input(
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    return _conv_input(
+    return differentiate_input(
         2, input_size, weight, grad_output, stride, padding, dilation, groups, data_format
     )
 
@@ -188,7 +184,7 @@ def conv3d_input(
     data_format="channels_first",
 ):  # fmt: skip
     """Gradient of `fastconv.conv3d` to its input; see `conv2d_input`."""
-    return _conv_input(
+    return differentiate_input(
         3, input_size, weight, grad_output, stride, padding, dilation, groups, data_format
     )
 
@@ -198,7 +194,7 @@ def conv1d_weight(
     data_format="channels_first",
 ):  # fmt: skip
     """Gradient of `fastconv.conv1d` to its weight; see `conv2d_weight`."""
-    return _conv_weight(
+    return differentiate_weight(
         1, input, weight_size, grad_output, stride, padding, dilation, groups, data_format
     )
 
@@ -238,7 +234,7 @@ def conv2d_weight(
     array([[ 8., 12.],
            [20., 24.]])
     """
-    return _conv_weight(
+    return differentiate_weight(
         2, input, weight_size, grad_output, stride, padding, dilation, groups, data_format
     )
 
@@ -248,66 +244,6 @@ def conv3d_weight(
     data_format="channels_first",
 ):  # fmt: skip
     """Gradient of `fastconv.conv3d` to its weight; see `conv2d_weight`."""
-    return _conv_weight(
+    return differentiate_weight(
         3, input, weight_size, grad_output, stride, padding, dilation, groups, data_format
     )
-
-
-def _conv_input(
-    ndim, input_size, weight, grad_output, stride, padding, dilation, groups, data_format
-):
-    op, grad_output = f"grad.conv{ndim}d_input", np.asarray(grad_output)
-    input = _stand_in(op, "input_size", input_size, grad_output.dtype)
-    return _conv(
-        op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("input",),
-        data_format, "zeros", False, None, None,
-    )[0]  # fmt: skip
-
-
-def _conv_weight(
-    ndim, input, weight_size, grad_output, stride, padding, dilation, groups, data_format
-):
-    op, input = f"grad.conv{ndim}d_weight", np.asarray(input)
-    weight = _stand_in(op, "weight_size", weight_size, input.dtype)
-    return _conv(
-        op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("weight",),
-        data_format, "zeros", False, None, None,
-    )[1]  # fmt: skip
-
-
-def _stand_in(op, what, shape, dtype):
-    """An array of `shape` that takes no memory."""
-    shape = as_shape(op, what, shape)
-    try:
-        return np.broadcast_to(np.zeros((), dtype), shape)
-    except ValueError as error:
-        raise ValueError(f"{op}: no array of {what} {shape}: {error}") from None
-
-
-def _conv(
-    op, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
-    padding_mode, flip, precision, algorithm,
-):  # fmt: skip
-    # The key, and what was found by it, are about arrays.
-    input, weight, grad_output = map(np.asarray, (input, weight, grad_output))
-    settings = current()
-    try:
-        key = (
-            op, input.shape, input.dtype, weight.shape, weight.dtype, grad_output.shape,
-            grad_output.dtype,
-            # Equal as keys are 1, 1.0 and True, but not equally valid as arguments.
-            *(n if n.__class__ is int else repr(n) for n in (stride, padding, dilation, groups)),
-            needs if needs.__class__ is tuple else repr(needs),
-            data_format, padding_mode, flip, flip.__class__, precision, algorithm, settings,
-            active(),
-        )  # fmt: skip
-        call = _calls.find(key)
-    except TypeError:  # an option of no hash, which cannot be valid
-        key = call = None
-    if call is None:
-        call = parse_grad(
-            op, ndim, input, weight, grad_output, stride, padding, dilation, groups,
-            needs, data_format, padding_mode, flip, precision, algorithm, settings,
-        )  # fmt: skip
-        _calls.keep(key, call)
-    return call(input, weight, grad_output)

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ._core import integers
-from ._core.arguments import as_ints
+from ._core.arguments import as_ints, as_shape
 from ._core.arrays import native
 from ._core.dtypes import row_of
 from ._core.sizes import check_total, conv_output, resolve_padding
-from .shapes import as_shape, check_groups, kernel_axes
+from .shapes import check_groups, kernel_axes
 
 __all__ = ["as_matrix", "col2im", "im2col"]
 

@@ -1,15 +1,7 @@
-"""Pooling: the public functions, from arguments to a Problem to the room that runs it.
+"""Pooling: the public functions."""
 
-A call whose arguments were seen before is found in `_calls`; otherwise it is parsed into a
-`PoolCall`, which holds all that does not depend on the data.
-"""
-
-import numpy as np
-
-from . import _calls
-from ._kernels.isa import active
-from ._pool_call import ArgmaxCache as ArgmaxCache, PoolCall
-from .config import current
+from ._operations import pooling
+from ._operations.pooling import ArgmaxCache as ArgmaxCache
 
 
 def max_pool1d(
@@ -34,7 +26,7 @@ def max_pool1d(
     >>> max_pool1d(np.array([[1.0, 5.0, 2.0, 4.0]]), 2)
     array([[5., 4.]])
     """
-    return _max_pool(
+    return pooling.max_pool(
         1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, return_cache,
         data_format, out,
     )  # fmt: skip
@@ -103,7 +95,7 @@ def max_pool2d(
     array([[ 5,  7],
            [13, 15]])
     """
-    return _max_pool(
+    return pooling.max_pool(
         2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, return_cache,
         data_format, out,
     )  # fmt: skip
@@ -132,7 +124,7 @@ def max_pool3d(
     >>> max_pool3d(np.zeros((3, 4, 6, 8)), 2).shape
     (3, 2, 3, 4)
     """
-    return _max_pool(
+    return pooling.max_pool(
         3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, return_cache,
         data_format, out,
     )  # fmt: skip
@@ -160,7 +152,7 @@ def avg_pool1d(
     >>> avg_pool1d(np.array([[1.0, 5.0, 2.0, 4.0]]), 2)
     array([[3., 3.]])
     """
-    return _avg_pool(
+    return pooling.avg_pool(
         1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override,
         dilation, data_format, out,
     )  # fmt: skip
@@ -206,7 +198,7 @@ def avg_pool2d(
     array([[ 2.5,  4.5],
            [10.5, 12.5]])
     """
-    return _avg_pool(
+    return pooling.avg_pool(
         2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override,
         dilation, data_format, out,
     )  # fmt: skip
@@ -234,7 +226,7 @@ def avg_pool3d(
     >>> avg_pool3d(np.ones((3, 4, 6, 8)), 2).shape
     (3, 2, 3, 4)
     """
-    return _avg_pool(
+    return pooling.avg_pool(
         3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override,
         dilation, data_format, out,
     )  # fmt: skip
@@ -259,7 +251,7 @@ def global_max_pool(input, *, data_format="channels_first"):
     >>> global_max_pool(np.arange(24.0).reshape(1, 2, 3, 4)).tolist()
     [[[[11.0]], [[23.0]]]]
     """
-    return _global_pool("max_pool", input, data_format)
+    return pooling.global_pool("max_pool", input, data_format)
 
 
 def global_avg_pool(input, *, data_format="channels_first"):
@@ -281,72 +273,4 @@ def global_avg_pool(input, *, data_format="channels_first"):
     >>> global_avg_pool(np.arange(24.0).reshape(1, 2, 3, 4)).tolist()
     [[[[5.5]], [[17.5]]]]
     """
-    return _global_pool("avg_pool", input, data_format)
-
-
-def _max_pool(
-    ndim, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, return_cache,
-    data_format, out,
-):  # fmt: skip
-    op = f"max_pool{ndim}d"
-    if return_indices and return_cache:
-        raise ValueError(
-            f"{op}: return_indices and return_cache say the same; ask for one of them"
-        )
-    x = np.asarray(input)
-    call = _call(
-        op, "max_pool", ndim, x, kernel_size, stride, padding, dilation, ceil_mode, True, None,
-        data_format,
-    )  # fmt: skip
-    if return_indices or return_cache:
-        y, cache = call.with_winners(x, out)
-        return y, cache if return_cache else cache.indices()
-    return call.run(x, out)
-
-
-def _avg_pool(
-    ndim, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override,
-    dilation, data_format, out,
-):  # fmt: skip
-    x = np.asarray(input)
-    call = _call(
-        f"avg_pool{ndim}d", "avg_pool", ndim, x, kernel_size, stride, padding, dilation, ceil_mode,
-        count_include_pad, divisor_override, data_format,
-    )  # fmt: skip
-    return call.run(x, out)
-
-
-def _global_pool(kind, input, data_format):
-    x = np.asarray(input)
-    op = f"global_{kind}"
-    if x.ndim not in (3, 4, 5):
-        raise ValueError(
-            f"{op}: input must have a batch axis, a channel axis and one to three spatial axes; "
-            f"got shape {x.shape}"
-        )
-    spatial = x.shape[1:-1] if data_format == "channels_last" else x.shape[2:]
-    if 0 in spatial:
-        raise ValueError(f"{op}: input of shape {x.shape} has no elements to pool over")
-    call = _call(op, kind, x.ndim - 2, x, spatial, None, 0, 1, False, True, None, data_format)
-    return call.run(x, None)
-
-
-def _call(op, kind, ndim, x, kernel_size, stride, padding, *others):
-    settings = current()
-    key = (
-        op, x.shape, x.dtype, _spelled(kernel_size), _spelled(stride), _spelled(padding),
-        *map(_spelled, others), settings, active(),
-    )  # fmt: skip
-    call = _calls.find(key)
-    if call is None:
-        call = PoolCall(op, kind, ndim, x, kernel_size, stride, padding, *others, settings)
-        _calls.keep(key, call)
-    return call
-
-
-def _spelled(value):
-    """A key for an argument; 1, 1.0 and True are equal and hash alike, but not equally valid."""
-    kind = type(value)
-    if kind is int or kind is str or value is None:
-        return value
-    return kind, value if kind is bool else repr(value)
+    return pooling.global_pool("avg_pool", input, data_format)

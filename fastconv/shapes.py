@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._core.arguments import as_int, as_ints, one_of
+from ._core.arguments import as_int, as_ints, as_shape, one_of
 from ._core.problem import LAYOUTS
 from ._core.sizes import (
     conv_output,
@@ -342,16 +342,6 @@ def check_groups(op, groups, shape, channels, weight_shape):
             f"of weight of shape {weight_shape}"
         )
     return groups
-
-
-def as_shape(op, name, shape):
-    """`shape` as a tuple of sizes, each at least 0."""
-    if isinstance(shape, (str, bytes)) or not np.iterable(shape):
-        raise TypeError(f"{op}: {name} must be a tuple of integers, got {shape!r}")
-    sizes = tuple(as_int(op, name, size) for size in shape)
-    if min(sizes, default=0) < 0:
-        raise ValueError(f"{op}: {name} must not have negative sizes, got {sizes}")
-    return sizes
 
 
 def split_shape(op, shape, ndim, data_format):

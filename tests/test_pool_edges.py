@@ -8,8 +8,9 @@ from pool_oracle import (
     INTEGERS, LAYOUTS, both_rooms, from_layout, pose, read_only, run_room, same, to_layout,
 )  # fmt: skip
 
-from fastconv import _calls, config, pool
+from fastconv import config, pool
 from fastconv._algorithms import pooling, reference_pooling
+from fastconv._operations import _calls
 from fastconv._planner import planner
 
 

@@ -13,6 +13,7 @@ padding        the padding modes that are materialised before a problem is posed
 windows        where the taps of a window meet the input; winners: taps into flat indices
 dtypes         which dtypes there are, and what carries their arithmetic
 integers       exact sums: bounds, carriers, results that fit or raise
+settings       what calls are computed with, for the process or a block of code
 threads        how many threads may work; fork safety
 stealing       tasks dealt out to threads, who help each other
 processor      its name

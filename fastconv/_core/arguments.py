@@ -39,6 +39,20 @@ def as_ints(op, name, value, ndim, minimum):
     return values
 
 
+def as_shape(op, name, shape):
+    """`shape` as a tuple of sizes, each at least 0."""
+    try:
+        sizes = None if isinstance(shape, (str, bytes)) else tuple(shape)
+    except TypeError:
+        sizes = None
+    if sizes is None:
+        raise TypeError(f"{op}: {name} must be a tuple of integers, got {shape!r}")
+    sizes = tuple(as_int(op, name, size) for size in sizes)
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"{op}: {name} must not have negative sizes, got {sizes}")
+    return sizes
+
+
 def as_pairs(op, padding, ndim):
     """Explicit `padding` as `ndim` pairs (before, after); only in pairs may a value be negative."""
     if isinstance(padding, (str, bytes)):

@@ -6,7 +6,7 @@ array, and ``reference``, one that takes any dtype.
 
 import numpy as np
 
-from ._core import integers
+from .._core import integers
 
 
 def half(native, x, weight, bias, groups, channel_axis):

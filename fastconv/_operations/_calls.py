@@ -4,7 +4,7 @@ Keys begin with the operation's name. They hold settings and the processor level
 holds on to the room that was chosen for it.
 """
 
-from ._planner import planner
+from .._planner import planner
 
 # A parsed call is about a kilobyte; past this many the cache starts anew.
 MOST = 2048

@@ -1,15 +1,89 @@
-"""A parsed pooling: everything about a call that does not depend on the data."""
+"""Max and average pooling, of windows and of whole planes."""
 
 from math import prod
 
 import numpy as np
 
-from ._core import dtypes, sizes, winners
-from ._core.arrays import Form, native
-from ._core.arguments import LARGEST, as_int, as_ints, one_of, split_input
-from ._core.outputs import stand_in
-from ._core.problem import LAYOUTS, Problem
-from ._planner import planner
+from .._core import dtypes, sizes, winners
+from .._core.arguments import LARGEST, as_int, as_ints, one_of, split_input
+from .._core.arrays import Form, native
+from .._core.outputs import stand_in
+from .._core.problem import LAYOUTS, Problem
+from .._core.settings import current
+from .._kernels.isa import active
+from .._planner import planner
+from . import _calls
+
+
+def max_pool(
+    ndim, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, return_cache,
+    data_format, out,
+):  # fmt: skip
+    """What the public functions do with their arguments."""
+    op = f"max_pool{ndim}d"
+    if return_indices and return_cache:
+        raise ValueError(
+            f"{op}: return_indices and return_cache say the same; ask for one of them"
+        )
+    x = np.asarray(input)
+    call = _call(
+        op, "max_pool", ndim, x, kernel_size, stride, padding, dilation, ceil_mode, True, None,
+        data_format,
+    )  # fmt: skip
+    if return_indices or return_cache:
+        y, cache = call.with_winners(x, out)
+        return y, cache if return_cache else cache.indices()
+    return call.run(x, out)
+
+
+def avg_pool(
+    ndim, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override,
+    dilation, data_format, out,
+):  # fmt: skip
+    """What the public functions do with their arguments."""
+    x = np.asarray(input)
+    call = _call(
+        f"avg_pool{ndim}d", "avg_pool", ndim, x, kernel_size, stride, padding, dilation, ceil_mode,
+        count_include_pad, divisor_override, data_format,
+    )  # fmt: skip
+    return call.run(x, out)
+
+
+def global_pool(kind, input, data_format):
+    """What the public functions do with their arguments."""
+    x = np.asarray(input)
+    op = f"global_{kind}"
+    if x.ndim not in (3, 4, 5):
+        raise ValueError(
+            f"{op}: input must have a batch axis, a channel axis and one to three spatial axes; "
+            f"got shape {x.shape}"
+        )
+    spatial = x.shape[1:-1] if data_format == "channels_last" else x.shape[2:]
+    if 0 in spatial:
+        raise ValueError(f"{op}: input of shape {x.shape} has no elements to pool over")
+    call = _call(op, kind, x.ndim - 2, x, spatial, None, 0, 1, False, True, None, data_format)
+    return call.run(x, None)
+
+
+def _call(op, kind, ndim, x, kernel_size, stride, padding, *others):
+    settings = current()
+    key = (
+        op, x.shape, x.dtype, _spelled(kernel_size), _spelled(stride), _spelled(padding),
+        *map(_spelled, others), settings, active(),
+    )  # fmt: skip
+    call = _calls.find(key)
+    if call is None:
+        call = PoolCall(op, kind, ndim, x, kernel_size, stride, padding, *others, settings)
+        _calls.keep(key, call)
+    return call
+
+
+def _spelled(value):
+    """A key for an argument; 1, 1.0 and True are equal and hash alike, but not equally valid."""
+    kind = type(value)
+    if kind is int or kind is str or value is None:
+        return value
+    return kind, value if kind is bool else repr(value)
 
 
 class ArgmaxCache:

@@ -1,11 +1,48 @@
-"""A parsed transposed convolution: the gradient to the input of a convolution, with a bias."""
+"""Transposed convolution: the gradient to the input of a convolution, with a bias."""
 
-from ._conv_arguments import ConvArguments, check_dtypes, check_options, problem_dtype, tier
-from ._conv_call import ConvCall
-from ._core import sizes
-from ._core.arguments import as_int, as_ints, split_input
-from ._core.problem import Problem
+import numpy as np
+
+from .._core import sizes
+from .._core.arguments import as_int, as_ints, split_input
+from .._core.problem import Problem
+from .._core.settings import current
+from .._kernels.isa import active
+from . import _calls
+from ._arguments import ConvArguments, check_dtypes, check_options, problem_dtype, tier
 from ._stride_phases import InputGradient, exchanged
+from .convolution import ConvCall
+
+
+def convolve_transposed(
+    op, ndim, input, weight, bias, stride, padding, output_padding, groups, dilation, data_format,
+    activation, precision, algorithm, out,
+):  # fmt: skip
+    """What the public functions do with their arguments; `op` is the name, for errors."""
+    # The key, and what was found by it, are about arrays.
+    if not input.__class__ is weight.__class__ is np.ndarray:
+        input, weight = np.asarray(input), np.asarray(weight)
+    if bias is not None:
+        bias = np.asarray(bias)
+    settings = current()
+    try:
+        key = (
+            op, input.shape, input.dtype, weight.shape, weight.dtype,
+            None if bias is None else (bias.shape, bias.dtype),
+            # Equal as keys are 1, 1.0 and True, but not equally valid as arguments.
+            *(n if n.__class__ is int else repr(n)
+              for n in (stride, padding, output_padding, groups, dilation)),
+            data_format, activation, precision, algorithm, settings, active(),
+        )  # fmt: skip
+        call = _calls.find(key)
+    except TypeError:  # an option of no hash, which cannot be valid
+        key = call = None
+    if call is None:
+        call = TransposeCall(parse_transpose(
+            op, ndim, input, weight, bias, stride, padding, output_padding,
+            groups, dilation, data_format, activation, precision, algorithm, settings,
+        ))  # fmt: skip
+        _calls.keep(key, call)
+    return call.run(input, weight, bias, out)
 
 
 class TransposeCall(ConvCall):

@@ -1,20 +1,86 @@
-"""Parsed gradients of a convolution: everything about a call that does not depend on the data."""
+"""Gradients of a convolution to its input, its weight and its bias."""
 
 from math import prod
 
 import numpy as np
 
-from . import _lowering
-from ._conv_arguments import parse_conv
-from ._conv_transpose_call import TransposeCall
-from ._core import integers, padding as padding_modes
-from ._core.arrays import native
-from ._core.dtypes import TABLE
-from ._planner import planner
+from .._core import integers, padding as padding_modes
+from .._core.arguments import as_shape
+from .._core.arrays import native
+from .._core.dtypes import TABLE
+from .._core.settings import current
+from .._kernels.isa import active
+from .._planner import planner
+from . import _calls, _lowering
+from .convolution import parse_conv
+from .transposed import TransposeCall
 
 NEEDS = ("input", "weight", "bias")
 # Rows added up in the dtype at hand, before their sums are in a wider one.
 _ROWS = 256
+
+
+def differentiate_input(
+    ndim, input_size, weight, grad_output, stride, padding, dilation, groups, data_format
+):
+    """The gradient to the input alone, of which only the size is known."""
+    op, grad_output = f"grad.conv{ndim}d_input", np.asarray(grad_output)
+    input = _stand_in(op, "input_size", input_size, grad_output.dtype)
+    return differentiate(
+        op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("input",),
+        data_format, "zeros", False, None, None,
+    )[0]  # fmt: skip
+
+
+def differentiate_weight(
+    ndim, input, weight_size, grad_output, stride, padding, dilation, groups, data_format
+):
+    """The gradient to the weight alone, of which only the size is known."""
+    op, input = f"grad.conv{ndim}d_weight", np.asarray(input)
+    weight = _stand_in(op, "weight_size", weight_size, input.dtype)
+    return differentiate(
+        op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("weight",),
+        data_format, "zeros", False, None, None,
+    )[1]  # fmt: skip
+
+
+def _stand_in(op, what, shape, dtype):
+    """An array of `shape` that takes no memory."""
+    shape = as_shape(op, what, shape)
+    try:
+        return np.broadcast_to(np.zeros((), dtype), shape)
+    except ValueError as error:
+        raise ValueError(f"{op}: no array of {what} {shape}: {error}") from None
+
+
+def differentiate(
+    op, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
+    padding_mode, flip, precision, algorithm,
+):  # fmt: skip
+    """What the public functions do with their arguments; `op` is the name, for errors."""
+    # The key, and what was found by it, are about arrays.
+    input, weight, grad_output = map(np.asarray, (input, weight, grad_output))
+    settings = current()
+    try:
+        key = (
+            op, input.shape, input.dtype, weight.shape, weight.dtype, grad_output.shape,
+            grad_output.dtype,
+            # Equal as keys are 1, 1.0 and True, but not equally valid as arguments.
+            *(n if n.__class__ is int else repr(n) for n in (stride, padding, dilation, groups)),
+            needs if needs.__class__ is tuple else repr(needs),
+            data_format, padding_mode, flip, flip.__class__, precision, algorithm, settings,
+            active(),
+        )  # fmt: skip
+        call = _calls.find(key)
+    except TypeError:  # an option of no hash, which cannot be valid
+        key = call = None
+    if call is None:
+        call = parse_grad(
+            op, ndim, input, weight, grad_output, stride, padding, dilation, groups,
+            needs, data_format, padding_mode, flip, precision, algorithm, settings,
+        )  # fmt: skip
+        _calls.keep(key, call)
+    return call(input, weight, grad_output)
 
 
 class GradCall:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._planner import planner
+from .._planner import planner
 
 
 class Phase(NamedTuple):

@@ -1,0 +1,249 @@
+"""Convolution, in 1-D, 2-D and 3-D."""
+
+import numpy as np
+
+from .._core import padding as padding_modes, sizes
+from .._core.arguments import as_int, as_ints, one_of, split_input
+from .._core.arrays import Form, native
+from .._core.outputs import stand_in
+from .._core.problem import Problem
+from .._core.processor import memory
+from .._core.settings import current
+from .._kernels.isa import active
+from .._planner import planner
+from . import _calls, _lowering
+from ._arguments import ConvArguments, check_dtypes, check_options, problem_dtype, tier
+from ._stride_phases import fill
+
+PADDING_MODES = ("zeros", *padding_modes.MODES)
+
+
+def convolve(
+    op, ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
+    flip, activation, precision, algorithm, out,
+):  # fmt: skip
+    """What the public functions do with their arguments; `op` is the name, for errors."""
+    # The key, and what was found by it, are about arrays.
+    if not input.__class__ is weight.__class__ is np.ndarray:
+        input, weight = np.asarray(input), np.asarray(weight)
+    if bias is not None:
+        bias = np.asarray(bias)
+    settings = current()
+    try:
+        key = (
+            op, input.shape, input.dtype, weight.shape, weight.dtype,
+            None if bias is None else (bias.shape, bias.dtype),
+            # 1 == 1.0 == True: as keys these are equal, as arguments not equally valid.
+            stride if stride.__class__ is int else repr(stride),
+            padding if padding.__class__ is int else repr(padding),
+            dilation if dilation.__class__ is int else repr(dilation),
+            groups if groups.__class__ is int else repr(groups),
+            data_format, padding_mode, flip, flip.__class__, activation, precision, algorithm,
+            settings, active(),
+        )  # fmt: skip
+        call = _calls.find(key)
+    except TypeError:  # an option of no hash, which cannot be valid
+        key = call = None
+    if call is None:
+        call = ConvCall(parse_conv(
+            op, ndim, input, weight, bias, stride, padding, dilation, groups,
+            data_format, padding_mode, flip, activation, precision, algorithm, settings,
+        ))  # fmt: skip
+        _calls.keep(key, call)
+    return call.run(input, weight, bias, out)
+
+
+class ConvCall:
+    """The `problem` that checked arguments pose, and the way it is computed.
+
+    `run` takes arrays of the shapes and dtypes it was made for; no further check is needed but that
+    of `out`.
+    """
+
+    __slots__ = (
+        "op", "problem", "settings", "dtype", "output_shape", "_executable", "_unbatched",
+        "_materialise", "_flip", "_lower", "_plain", "_form",
+    )  # fmt: skip
+
+    def __init__(self, arguments, prepacked=False):
+        (
+            self.op, self.problem, self.settings, self.dtype, row, self._unbatched, self._flip,
+            self._materialise,
+        ) = arguments  # fmt: skip
+        shape = self._result_shape(self.problem)
+        self.output_shape = shape[1:] if self._unbatched else shape
+        self._form = Form(self.output_shape, self.dtype)
+        # The reference room takes every dtype as it is.
+        self._lower = None
+        if row.family != "native" and self.settings.algorithm != "reference":
+            self._lower = {
+                "half": _lowering.half,
+                "integer": _lowering.integer,
+                "complex": _lowering.complex_,
+            }[row.family]
+        self._executable = None
+        if self._lower is None and self.problem.macs:
+            self._executable = self._choose(self.problem, self.settings, prepacked=prepacked)
+        self._plain = (
+            self._executable is not None and not self._unbatched and not self._rearranges()
+            and self._materialise is None
+        )  # fmt: skip
+
+    # What a transposed convolution does in another way.
+
+    _choose = staticmethod(planner.choose)
+
+    @staticmethod
+    def _result_shape(problem):
+        return problem.output_shape
+
+    @staticmethod
+    def _with_channels(problem, groups, weight):
+        """`problem` for other numbers of channels."""
+        return problem._replace(
+            in_channels=groups * weight.shape[1], out_channels=len(weight), groups=groups
+        )
+
+    def _rearranges(self):
+        """Whether rooms see another weight than the caller's."""
+        return self._flip is not None
+
+    def _rearranged(self, weight):
+        """The weight as rooms see it: (channels of the result, others per group, *kernel)."""
+        return weight if self._flip is None else weight[self._flip]
+
+    def pack(self, weight):
+        """Packed weights for `run`; None where the way through other dtypes packs its own."""
+        if self._executable is None:
+            return None
+        return self._executable.prepare(self._rearranged(weight))
+
+    def run(self, input, weight, bias, out, packed=None):
+        """The result: `out` if given, or a new array."""
+        input = native(input)
+        if out is None:
+            out = target = self._form.empty(input)
+        elif self._form.takes_result(out, input, weight, bias):
+            target = out
+        else:
+            target = stand_in(self.op, out, self.output_shape, self.dtype)
+        if self._plain:
+            self._executable.run(weight, packed, (input, bias), (target,))
+        else:
+            self._general(input, weight, bias, target, packed)
+        if target is not out:
+            out[...] = target
+        return out
+
+    def _operands(self, input, weight, target):
+        """What the room sees: batched, padded, the kernel the right way round."""
+        if self._unbatched:
+            input, target = input[None], target[None]
+        if self._materialise is not None:
+            pads, axes, mode = self._materialise
+            input = padding_modes.materialise(self.op, input, pads, axes, mode)
+        return input, self._rearranged(weight), target
+
+    def _general(self, input, weight, bias, target, packed):
+        input, weight, target = self._operands(input, weight, target)
+        if not self.problem.macs:
+            fill(self.problem, bias, target)
+        elif self._executable is not None:
+            self._executable.run(weight, packed, (input, bias), (target,))
+        else:
+            axis = input.ndim - 1 if self.problem.layout == "channels_last" else 1
+            lowered = [self._native]
+            if self._lower is _lowering.integer:
+                lowered.append(self._reference)
+            target[...] = self._lower(*lowered, input, weight, bias, self.problem.groups, axis)
+
+    def _native(self, x, weight, bias, groups):
+        """The same convolution of other arrays, of a native dtype and maybe other channel counts."""
+        problem = self._with_channels(self.problem, groups, weight)._replace(
+            dtype=x.dtype.name,
+            # Sums that must be exact admit no transform.
+            precision="exact" if self._lower is _lowering.integer else "highest",
+        )
+        y = np.empty(self._result_shape(problem), x.dtype)
+        self._choose(problem, self.settings).run(weight, None, (x, bias), (y,))
+        return y
+
+    def _reference(self, x, weight, bias, groups):
+        y = np.empty(self._result_shape(self.problem), self.dtype)
+        settings = self.settings._replace(algorithm="reference")
+        self._choose(self.problem, settings).run(weight, None, (x, bias), (y,))
+        return y
+
+
+def parse_conv(
+    op, ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
+    flip, activation, precision, algorithm, settings,
+):  # fmt: skip
+    """The ConvArguments of a convolution; ValueError or TypeError if any of them is wrong."""
+    settings = check_options(op, data_format, activation, precision, algorithm, settings)
+    one_of(op, "padding_mode", padding_mode, PADDING_MODES)
+    if not isinstance(flip, (bool, np.bool_)):
+        raise TypeError(f"{op}: flip must be True or False, got {flip!r}")
+    row = check_dtypes(op, input, activation, weight=weight, bias=bias)
+
+    last = data_format == "channels_last"
+    batch, channels, spatial = split_input(op, ndim, input.shape, data_format)
+    groups = as_int(op, "groups", groups)
+    _check_weight(op, ndim, input, weight, bias, channels, groups)
+    kernel = weight.shape[2:]
+    stride = as_ints(op, "stride", stride, ndim, 1)
+    dilation = as_ints(op, "dilation", dilation, ndim, 1)
+    pads = sizes.resolve_padding(op, padding, spatial, kernel, stride, dilation)
+    output = sizes.conv_output(op, spatial, kernel, stride, dilation, pads)
+    # A kernel that fits once makes no step.
+    stride = tuple(s if n > 1 else 1 for s, n in zip(stride, output))
+
+    materialise = None
+    if padding_mode != "zeros":
+        axes = tuple(range(1, 1 + ndim) if last else range(2, 2 + ndim))
+        materialise = (pads, axes, padding_mode)
+        spatial = tuple(max(n + b + a, 0) for n, (b, a) in zip(spatial, pads))
+        pads = ((0, 0),) * ndim
+
+    problem = Problem(
+        "conv", problem_dtype(row, input.dtype), data_format, batch, channels, len(weight), groups,
+        spatial, kernel, stride, dilation, tuple(before for before, _ in pads),
+        tuple(after for _, after in pads), output, bias=bias is not None,
+        relu=activation == "relu", precision=tier(row, settings),
+    )  # fmt: skip
+    dtype = input.dtype.newbyteorder("=")
+    sizes.check_total(op, "the result", problem.output_shape, dtype.itemsize)
+    if materialise is not None:
+        shape = problem.input_shape
+        sizes.check_total(op, "the padded input", shape, dtype.itemsize, memory())
+    return ConvArguments(
+        op, problem, settings, dtype, row, input.ndim == ndim + 1,
+        (Ellipsis, *(slice(None, None, -1),) * ndim) if flip else None, materialise,
+    )  # fmt: skip
+
+
+def _check_weight(op, ndim, input, weight, bias, channels, groups):
+    if groups < 1:
+        raise ValueError(f"{op}: groups must be at least 1, got {groups}")
+    if weight.ndim != ndim + 2:
+        raise ValueError(
+            f"{op}: weight must have {ndim + 2} axes (out_channels, in_channels // groups, "
+            f"*kernel); got shape {weight.shape}"
+        )
+    if 0 in weight.shape[2:]:
+        raise ValueError(f"{op}: the kernel must not be empty, got weight of shape {weight.shape}")
+    if channels % groups or len(weight) % groups:
+        raise ValueError(
+            f"{op}: groups = {groups} must divide both the input's {channels} channels and the "
+            f"weight's {len(weight)} filters; input {input.shape}, weight {weight.shape}"
+        )
+    if weight.shape[1] * groups != channels:
+        raise ValueError(
+            f"{op}: weight {weight.shape} with groups = {groups} is for "
+            f"{weight.shape[1] * groups} input channels, but input {input.shape} has {channels}"
+        )
+    if bias is not None and bias.shape != (len(weight),):
+        raise ValueError(
+            f"{op}: bias must have shape ({len(weight)},), one value per filter of weight "
+            f"{weight.shape}; got {bias.shape}"
+        )
