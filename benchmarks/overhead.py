@@ -168,7 +168,7 @@ def _ours(case, x, weight, bias):
 def _room(function, x, weight, bias, *, prepacked):
     """The room that the planner chooses, called straight."""
     posed = pose(function, (x, weight, bias), {}, current(), prepacked=prepacked)
-    _, room, state, threads, *_ = posed.executable
+    _, room, state, threads, *_ = posed.asked[0].executable
     out = np.full(posed.call.output_shape, np.nan, np.float32)
     run, prepare, inputs, outputs = room.run, room.prepare, (x, bias), (out,)
     packed = prepare(state, weight, threads)

@@ -48,12 +48,12 @@ class Tuning(tuple):
         return "\n".join(lines)
 
 
-def tune(posed, budget, progress):
-    """Measure the decisions of all `posed` in about `budget` seconds; a `Tuning`.
+def tune(asked, budget, progress):
+    """Measure the decisions of all that is `asked` in about `budget` seconds; a `Tuning`.
 
     Time that one decision does not need is left to the others.
     """
-    work = [(one, prepacked) for one in posed for prepacked in (False, True)[: 1 + one.packs]]
+    work = [(one, prepacked) for one in asked for prepacked in (False, True)[: 1 + one.packs]]
     terminal = None
     if progress is None or isinstance(progress, bool):
         terminal = _Terminal() if progress or progress is None and sys.stderr.isatty() else None

@@ -1,6 +1,7 @@
 """Plans, explanations and tuning of operations."""
 
-from inspect import signature
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from ._core import threads as _threads
 from ._core.arrays import Form
 from ._core.problem import Problem
 from ._planner import explanation, planner
-from ._pose import parts, pose, pose_problem
+from ._pose import asked_by, pose
 from .config import current
 
 
@@ -20,15 +21,17 @@ def plan(op, *args, **kwargs):
     ----------
     op : function
         A convolution, transposed convolution, or max, average or global pooling function of
-        fastconv.
+        fastconv, or a gradient of convolution in `fastconv.grad`.
     *args, **kwargs
-        The arguments of `op`. Instead of the input array its shape may be given; its dtype is
-        then that of the weight (float32 for pooling), or as the keyword `dtype` says.
+        The arguments of `op`. Instead of the input array, and of ``grad_output``, its shape may be
+        given; its dtype is then that of the weight (float32 for pooling), or as the keyword
+        `dtype` says.
 
     Returns
     -------
     Plan
-        Call it with an input: ``plan(x)`` or ``plan(x, out=y)``. Weight and bias are captured:
+        Call it with an input: ``plan(x)`` or ``plan(x, out=y)``; that of a gradient with the input
+        and ``grad_output``, or with the latter alone for ``convNd_input``. Weight and bias are captured:
         later changes of those arrays do not reach the plan, nor do later changes of settings or
         wisdom. It may be called from many threads, and with batches of any size. It can be
         copied and pickled; where it arrives it chooses and packs again.
@@ -91,15 +94,10 @@ def explain(op, *args, **kwargs):
             raise TypeError("explain: a plan or problem takes no further arguments")
         if isinstance(op, Plan):
             return op.explain()
-        posed = pose_problem(Problem.parse(op) if isinstance(op, str) else op, settings)
-    else:
-        posed = pose(op, args, kwargs, settings)
-    if not posed.problem.macs:
-        return explanation.empty(posed.problem, posed.settings, _NOTHING)
-    return explanation.explain(
-        posed.problem, posed.settings, exchanged=posed.exchanged, executable=posed.executable,
-        note=posed.note,
-    )  # fmt: skip
+        problem = Problem.parse(op) if isinstance(op, str) else op
+        return _explained(problem, settings, asked_by(problem, settings))
+    posed = pose(op, args, kwargs, settings)
+    return _explained(posed.call.problem, posed.call.settings, posed.asked)
 
 
 def tune(op, *args, budget=1.0, progress=None, **kwargs):
@@ -147,13 +145,13 @@ def tune(op, *args, budget=1.0, progress=None, **kwargs):
     # Tuning is about to measure: what poses the problem must not do it as well.
     settings = current()._replace(tuning="estimate")
     if callable(op) and not isinstance(op, Plan):
-        posed = parts(pose(op, args, kwargs, settings))
+        asked = pose(op, args, kwargs, settings).asked
     else:
         if args or kwargs:
             raise TypeError("tune: problems take no further arguments")
         problems = _tuning.problems_of(op)
-        posed = [part for problem in problems for part in parts(pose_problem(problem, settings))]
-    return _tuning.tune([one for one in posed if one.problem.macs], budget, progress)
+        asked = [one for problem in problems for one in asked_by(problem, settings)]
+    return _tuning.tune(asked, budget, progress)
 
 
 _NOTHING = "nothing to multiply: the result is the bias, or empty"
@@ -162,8 +160,21 @@ _BATCHES = 8
 
 
 def _planned(op, args, kwargs, settings):
-    posed = pose(op, args, kwargs, settings, prepacked=True)
-    return (ConvPlan if "weight" in posed.arguments else PoolPlan)(op, posed, settings)
+    return Plan(op, pose(op, args, kwargs, settings, prepacked=True), settings)
+
+
+def _explained(problem, settings, asked, prepacked=False):
+    """The Explanation of the first that is asked, with the others' headlines."""
+    if not asked:
+        return explanation.empty(problem, settings, _NOTHING)
+    told = [
+        explanation.explain(
+            one.problem, one.settings, prepacked=prepacked and one.packs, exchanged=one.exchanged,
+            executable=one.executable, note=one.note,
+        )
+        for one in asked
+    ]  # fmt: skip
+    return replace(told[0], others=tuple(told[1:]))
 
 
 class Plan:
@@ -174,12 +185,16 @@ class Plan:
     problem : Problem
         What is computed; ``str`` spells it in one line.
     algorithm : str or None
-        The algorithm chosen; None where there is nothing to compute.
+        The algorithm chosen; None where there is nothing to compute. Of an operation that is
+        composed of several problems, that of the first; `explain` tells them all.
     workspace : int
         Bytes of scratch memory that a call takes at most, if its input is contiguous.
     threads : int
         How many threads work on a call.
-    input_shape, output_shape : tuple of int
+    input_shape : tuple of int
+        The shape of the (first) array that the plan is called with.
+    output_shape : tuple of int
+        The shape of the result; of gradients, a tuple of shapes, None for what is not needed.
     dtype : numpy.dtype
 
     These are those of the batch that was planned. Inputs with another number of images are taken
@@ -188,125 +203,105 @@ class Plan:
     """
 
     def __init__(self, op, posed, settings):
-        self.op = op.__name__
+        self.op = posed.name
         self._function = op
         self._settings = settings
         self._call = posed.call
-        known = signature(op).parameters
-        self._arguments = {key: posed.arguments[key] for key in known if key in posed.arguments}
-        self._arguments["input"] = None
-        self._posed = posed._replace(arguments=None)
+        self._asked = posed.asked
+        self._data = posed.data
+        arrays = [posed.arguments[key] for key in posed.data]
+        self._specs = [(array.shape, array.dtype.newbyteorder("=")) for array in arrays]
+        self._forms = [Form(shape, dtype) for shape, dtype in self._specs]
+        self._form = self._forms[0]
         self._batches = {}
+        self._prepared = posed.call.prepare(posed.arguments)
+        # What is captured is the plan's own; what it is called with is not captured.
+        own = {key: np.array(posed.arguments[key]) for key in ("weight", "bias")
+               if isinstance(posed.arguments.get(key), np.ndarray)}  # fmt: skip
+        self._arguments = {**posed.arguments, **own, **dict.fromkeys(posed.data)}
         self.problem = posed.call.problem
-        self.input_shape = posed.arguments["input"].shape
+        self.input_shape = self._specs[0][0]
         self.output_shape = posed.call.output_shape
         self.dtype = posed.call.dtype
-        self._form = Form(self.input_shape, self.dtype)
-        executable = posed.executable
-        if executable is None and posed.problem.macs:
-            # Chosen anew at each call, when the data are known.
-            executable = planner.choose(posed.problem, posed.settings)
-        self.algorithm = None if executable is None else executable.room.name
-        self.workspace = 0 if executable is None else executable.workspace
-        self.threads = 1 if executable is None else executable.threads
+        executables = [one.executable for one in posed.asked]
+        self.algorithm = executables[0].room.name if executables else None
+        self.workspace = max((one.workspace for one in executables), default=0)
+        self.threads = executables[0].threads if executables else 1
+
+    def __call__(self, *inputs, out=None):
+        """What the function returns for `inputs`, in `out` if given."""
+        if len(inputs) != 1 or not self._form.fits(inputs[0]) or len(self._forms) != 1:
+            plan, inputs = self._for(inputs)
+            return plan._call.planned(plan._prepared, out, *inputs)
+        return self._call.planned(self._prepared, out, inputs[0])
+
+    def explain(self):
+        """The Explanation of the plan's algorithm; see `fastconv.explain`."""
+        return _explained(self.problem, self._call.settings, self._asked, prepacked=True)
 
     def __reduce__(self):
         settings = self._settings
         if settings.threads == _threads.default():
             settings = settings._replace(threads=None)
-        return _arrived, (self._function, self._spelled(self.input_shape), settings)
+        return _arrived, (self._function, self._spelled(self._specs), settings)
 
-    def _spelled(self, shape):
-        """The keyword arguments that plan this operation for an input of `shape`."""
-        return {**self._arguments, "input": shape, "dtype": self.dtype}
+    def _spelled(self, specs):
+        """The keyword arguments that plan this operation for inputs of other shapes."""
+        stand_ins = {key: _StandIn(*spec) for key, spec in zip(self._data, specs)}
+        arguments = {**self._arguments, **stand_ins}
+        if "input_size" in arguments and len(specs[0][0]) == self.problem.ndim + 2:
+            arguments["input_size"] = (specs[0][0][0], *arguments["input_size"][1:])
+        return arguments
 
-    def explain(self):
-        """The Explanation of the plan's algorithm; see `fastconv.explain`."""
-        posed = self._posed
-        if not posed.problem.macs:
-            return explanation.empty(posed.problem, posed.settings, _NOTHING)
-        return explanation.explain(
-            posed.problem, posed.settings, prepacked=posed.packs, exchanged=posed.exchanged,
-            executable=posed.executable, note=posed.note,
-        )  # fmt: skip
+    def _for(self, inputs):
+        """The plan for `inputs`, maybe of another batch, and `inputs` as arrays.
 
-    def _for(self, input):
-        """The plan for `input`, maybe of another batch, and `input` as an array.
-
-        ValueError if it has another shape or dtype.
+        ValueError if they have other shapes or dtypes.
         """
-        input = np.asarray(input)
-        if self._form.fits(input):
-            return self, input
-        shape = input.shape
-        batched = len(shape) == self.problem.ndim + 2 == len(self.input_shape)
-        if not batched or shape[1:] != self.input_shape[1:] or input.dtype != self.dtype:
-            raise ValueError(
-                f"plan: made for an input of shape {self.input_shape} and dtype {self.dtype}, "
-                f"in batches of any size; got {shape} of {input.dtype}"
+        if len(inputs) != len(self._data):
+            raise TypeError(f"plan: is called with {', '.join(self._data)}, got {len(inputs)} arrays")
+        inputs = [np.asarray(array) for array in inputs]
+        if all(form.fits(array) for form, array in zip(self._forms, inputs)):
+            return self, inputs
+        specs = [(array.shape, array.dtype) for array in inputs]
+        batches = {shape[:1] for shape, _ in specs}
+        batched = all(len(shape) == self.problem.ndim + 2 for shape, _ in self._specs)
+        if not batched or len(batches) > 1 or _without_batch(specs) != _without_batch(self._specs):
+            wanted, got = (
+                " and ".join(f"{shape} and dtype {dtype}" for shape, dtype in which)
+                for which in (self._specs, specs)
             )
-        other = self._batches.get(shape)
+            raise ValueError(
+                f"plan: made for an input of shape {wanted}, in batches of any size; got {got}"
+            )
+        (batch,) = batches
+        other = self._batches.get(batch)
         if other is None:
-            other = _planned(self._function, (), self._spelled(shape), self._settings)
-            other._share(self)
+            other = _planned(self._function, (), self._spelled(specs), self._settings)
+            # What is the same is held once.
+            other._arguments = self._arguments
+            other._prepared = _shared(other._prepared, self._prepared)
             if len(self._batches) >= _BATCHES:
                 self._batches.clear()
-            self._batches[shape] = other
-        return other, input
-
-    def _share(self, plan):
-        """Hold what the same operation's `plan` holds too only once."""
+            self._batches[batch] = other
+        return other, inputs
 
     def __repr__(self):
         return f"<fastconv plan: {self.problem}, by {self.algorithm}>"
 
 
-class ConvPlan(Plan):
-    """A convolution with packed weights; see `Plan`."""
-
-    def __init__(self, op, posed, settings):
-        super().__init__(op, posed, settings)
-        self._weight = self._arguments["weight"] = np.array(posed.arguments["weight"])
-        self._bias = posed.arguments["bias"]
-        self._packed = self._call.pack(self._weight)
-
-    def __call__(self, input, out=None):
-        """The convolution of `input`, in `out` if given."""
-        if not self._form.fits(input):
-            plan, input = self._for(input)
-            return plan._call.run(input, plan._weight, plan._bias, out, plan._packed)
-        return self._call.run(input, self._weight, self._bias, out, self._packed)
-
-    def _share(self, plan):
-        self._weight, self._bias, self._arguments = plan._weight, plan._bias, plan._arguments
-        if _same_bits(self._packed, plan._packed):
-            self._packed = plan._packed
+def _without_batch(specs):
+    return [(len(shape), shape[1:], dtype) for shape, dtype in specs]
 
 
-class PoolPlan(Plan):
-    """A pooling; see `Plan`."""
+class _StandIn(NamedTuple):
+    """An array's shape and dtype, which travel in its place."""
 
-    def __init__(self, op, posed, settings):
-        super().__init__(op, posed, settings)
-        indices, cache = (
-            posed.arguments.get(key, False) for key in ("return_indices", "return_cache")
-        )
-        if indices and cache:
-            raise ValueError(
-                f"{self.op}: return_indices and return_cache say the same; ask for one of them"
-            )
-        self._winners = "indices" if indices else "cache" if cache else None
+    shape: tuple
+    dtype: object
 
-    def __call__(self, input, out=None):
-        """What the pooling function returns for `input`; the pooled array in `out` if given."""
-        call = self._call
-        if not self._form.fits(input):
-            plan, input = self._for(input)
-            call = plan._call
-        if self._winners is None:
-            return call.run(input, out)
-        y, cache = call.with_winners(input, out)
-        return y, cache if self._winners == "cache" else cache.indices()
+    def __array__(self, dtype=None, copy=None):
+        return np.broadcast_to(np.zeros((), self.dtype), self.shape)
 
 
 def _arrived(op, arguments, settings):
@@ -316,11 +311,13 @@ def _arrived(op, arguments, settings):
     return _planned(op, (), arguments, settings)
 
 
-def _same_bits(a, b):
-    """Whether two packed weights, or lists of them, have the same form and bits."""
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        same = (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
-        return same and a.tobytes() == b.tobytes()
-    if isinstance(a, (list, tuple)) and type(a) is type(b) and len(a) == len(b):
-        return all(map(_same_bits, a, b))
-    return a is b or (type(a) is type(b) and hasattr(a, "same_bits") and a.same_bits(b))
+def _shared(new, old):
+    """`new`, but what is the same in `old`, bit for bit, from there."""
+    if isinstance(new, np.ndarray) and isinstance(old, np.ndarray):
+        form = (new.shape, new.strides, new.dtype) == (old.shape, old.strides, old.dtype)
+        return old if form and new.tobytes() == old.tobytes() else new
+    if isinstance(new, (list, tuple)) and type(new) is type(old) and len(new) == len(old):
+        return type(new)(map(_shared, new, old))
+    if type(new) is type(old) and hasattr(new, "same_bits") and new.same_bits(old):
+        return old
+    return new

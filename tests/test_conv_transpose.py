@@ -225,8 +225,3 @@ def test_every_phase_is_tuned():
     with fastconv.config(threads=1):
         found = fastconv.tune(conv_transpose1d, (1, 8, 64), (8, 8, 3), stride=2, budget=0.02)
     assert {e.problem.kernel for e in found} == {(1,), (2,)}
-
-
-def test_gradients_are_not_planned():
-    with pytest.raises(ValueError, match=r"'grad.conv2d' has no choice of algorithms to plan"):
-        fastconv.plan(fastconv.grad.conv2d, (1, 3, 8, 8), (4, 3, 3, 3), (1, 4, 6, 6))

@@ -115,7 +115,7 @@ def test_a_plan_shares_packed_weights_among_batches():
         assert np.array_equal(plan(x), fastconv.conv2d(x, w, algorithm="direct_channels"))
     assert 0 < len(plan._batches) <= 8
     for other in plan._batches.values():
-        assert other._packed is plan._packed and other._weight is plan._weight
+        assert all(a is b for a, b in zip(other._prepared, plan._prepared))
 
 
 def test_a_plan_in_another_process():

@@ -6,7 +6,7 @@ from .. import ceiling
 from .._core.problem import Problem
 from .._planner import planner
 from .._planner.explanation import gflops
-from .._pose import pose_problem
+from .._pose import asked_by
 from ..config import current
 from . import _options
 
@@ -35,9 +35,9 @@ def run(arguments):
     try:
         with _options.settings(arguments):
             settings = current()
-            posed = [pose_problem(Problem.parse(p), settings) for p in arguments.problem]
+            asked = [asked_by(Problem.parse(p), settings)[0] for p in arguments.problem]
             top = None if arguments.no_ceiling else ceiling.measured(settings.threads)
-            for number, one in enumerate(posed):
+            for number, one in enumerate(asked):
                 print("\n" * (number > 0), end="")
                 _table(one, settings, arguments.seconds, top)
     except (ValueError, MemoryError) as error:
@@ -48,8 +48,8 @@ def run(arguments):
     return 0
 
 
-def _table(posed, settings, seconds, top):
-    problem, ways = posed.problem, (False, True) if posed.packs else (False,)
+def _table(asked, settings, seconds, top):
+    problem, ways = asked.problem, (False, True) if asked.packs else (False,)
     able = planner.able_candidates(problem, settings)
     measured = {}
     for prepacked in ways:
@@ -58,7 +58,7 @@ def _table(posed, settings, seconds, top):
         measured[prepacked] = race.seconds()
     best = {name: min(t[name] for t in measured.values() if name in t) for name in measured[False]}
     of = getattr(top, problem.dtype, None) if problem.kind == "conv" else None
-    headings = ["algorithm", "us", *["us, packed"] * posed.packs, "GFLOP/s"]
+    headings = ["algorithm", "us", *["us, packed"] * asked.packs, "GFLOP/s"]
     rows = [headings + ["% of ceiling"] * (of is not None)]
     for name in sorted(best, key=best.get):
         times = (measured[way].get(name) for way in ways)

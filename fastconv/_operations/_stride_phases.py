@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._planner import planner
+from ._asked import Asked
 
 
 class Phase(NamedTuple):
@@ -97,29 +98,16 @@ class InputGradient:
         covered = sum(prod(phase.problem.output) for phase in self.phases)
         self._gaps = covered < prod(problem.input)
 
-    @property
-    def main(self):
-        """The Executable of the phase with most work."""
-        return max(self._executables, key=lambda executable: executable.problem.macs)
-
-    @property
-    def workspace(self):
-        """Bytes of scratch memory that `run` takes at most."""
-        return max(executable.workspace for executable in self._executables)
-
-    # Explanations are about the main phase.
-
-    @property
-    def threads(self):
-        return self.main.threads
-
-    @property
-    def room(self):
-        return self.main.room
-
-    @property
-    def reason(self):
-        return self.main.reason
+    def asked(self, settings, packs=False, note=""):
+        """An Asked for every different phase, the one with most work first."""
+        executables = {executable.problem: executable for executable in self._executables}
+        count, asked = len(self.phases), []
+        for one in sorted(executables.values(), key=lambda e: e.problem.macs, reverse=True):
+            which = "one" if asked else "the largest"
+            part = f"{which} of {count} stride phases" if count > 1 else "with the kernel reversed"
+            what = f"{note}; {part}" if note else part
+            asked.append(Asked(one.problem, settings, one, packs, what, exchanged=True))
+        return asked
 
     def prepare(self, weight):
         """Packed weights for `run`, one for each phase."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._core import padding as padding_modes, sizes
+from .._core import integers, padding as padding_modes, sizes
 from .._core.arguments import as_int, as_ints, one_of, split_input
 from .._core.arrays import Form, native
 from .._core.outputs import stand_in
@@ -13,7 +13,10 @@ from .._kernels.isa import active
 from .._planner import planner
 from . import _calls, _lowering
 from ._arguments import ConvArguments, check_dtypes, check_options, problem_dtype, tier
+from ._asked import Asked, axes_of, lowered, stands_in
 from ._stride_phases import fill
+
+names = {f"conv{ndim}d": ("input",) for ndim in (1, 2, 3)}
 
 PADDING_MODES = ("zeros", *padding_modes.MODES)
 
@@ -51,6 +54,16 @@ def convolve(
         ))  # fmt: skip
         _calls.keep(key, call)
     return call.run(input, weight, bias, out)
+
+
+def parse(name, arguments, settings, prepacked=False):
+    """The ConvCall of a public function's `arguments`, by name; `prepacked`, for a plan."""
+    a = arguments
+    return ConvCall(parse_conv(
+        name, axes_of(name), a["input"], a["weight"], a["bias"], a["stride"], a["padding"],
+        a["dilation"], a["groups"], a["data_format"], a["padding_mode"], a["flip"],
+        a["activation"], a["precision"], a["algorithm"], settings,
+    ), prepacked)  # fmt: skip
 
 
 class ConvCall:
@@ -111,6 +124,46 @@ class ConvCall:
     def _rearranged(self, weight):
         """The weight as rooms see it: (channels of the result, others per group, *kernel)."""
         return weight if self._flip is None else weight[self._flip]
+
+    def asked(self, arguments):
+        """What the planner is asked, as a list of Asked, the most work first."""
+        if not self.problem.macs:
+            return []
+        return self.asked_of(*(arguments[key] for key in ("input", "weight", "bias")))
+
+    def asked_of(self, input, weight, bias):
+        """The same for arrays, of which only integers have their values looked at."""
+        if self._executable is None:
+            problem, settings, note = self._otherwise(input, weight, bias)
+            return [Asked(problem, settings, planner.choose(problem, settings), note=note)]
+        note = ""
+        if self._materialise is not None:
+            note = f"after padding in mode {self._materialise[2]!r}"
+        return [Asked(self.problem, self.settings, self._executable, True, note)]
+
+    def _otherwise(self, input, weight, bias):
+        """(problem, settings, note) where a dtype is computed in another."""
+        name = self.dtype.name
+        problem, note = lowered(self.problem, name)
+        if self.dtype.kind not in "iu" or stands_in(input):
+            return problem, self.settings, note
+        # The integers at hand decide.
+        carrier = integers.carrier(integers.bound(input, self._rearranged(weight), bias))
+        if carrier is None:
+            note = f"{name} in wide integers: no float holds these sums exactly"
+            return self.problem, self.settings._replace(algorithm="reference"), note
+        note = f"{name} in {carrier}, which holds these sums exactly"
+        return problem._replace(dtype=carrier), self.settings, note
+
+    def prepare(self, arguments):
+        """The weight and the bias, of the plan's own, and packed weights if they can be packed."""
+        weight, bias = np.array(arguments["weight"]), arguments["bias"]
+        return weight, None if bias is None else np.array(bias), self.pack(weight)
+
+    def planned(self, prepared, out, input):
+        """The result with what was prepared."""
+        weight, bias, packed = prepared
+        return self.run(input, weight, bias, out, packed)
 
     def pack(self, weight):
         """Packed weights for `run`; None where the way through other dtypes packs its own."""

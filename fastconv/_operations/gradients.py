@@ -12,8 +12,16 @@ from .._core.settings import current
 from .._kernels.isa import active
 from .._planner import planner
 from . import _calls, _lowering
+from ._asked import Asked, axes_of, lowered
 from .convolution import parse_conv
 from .transposed import TransposeCall
+
+# One of `needs` alone has a function of its own, that is given a size instead of an array.
+names = {
+    **{f"grad.conv{ndim}d": ("input", "grad_output") for ndim in (1, 2, 3)},
+    **{f"grad.conv{ndim}d_input": ("grad_output",) for ndim in (1, 2, 3)},
+    **{f"grad.conv{ndim}d_weight": ("input", "grad_output") for ndim in (1, 2, 3)},
+}
 
 NEEDS = ("input", "weight", "bias")
 # Rows added up in the dtype at hand, before their sums are in a wider one.
@@ -83,13 +91,33 @@ def differentiate(
     return call(input, weight, grad_output)
 
 
+def parse(name, arguments, settings, prepacked=False):
+    """The GradCall of a public function's `arguments`, by name; `prepacked`, for a plan."""
+    a = {
+        "needs": NEEDS, "padding_mode": "zeros", "flip": False, "precision": None,
+        "algorithm": None, **arguments,
+    }  # fmt: skip
+    if "input_size" in a:
+        a["needs"] = ("input",)
+        a["input"] = _stand_in(name, "input_size", a["input_size"], a["grad_output"].dtype)
+    elif "weight_size" in a:
+        a["needs"] = ("weight",)
+        a["weight"] = _stand_in(name, "weight_size", a["weight_size"], a["input"].dtype)
+    return parse_grad(
+        name, axes_of(name), a["input"], a["weight"], a["grad_output"], a["stride"], a["padding"],
+        a["dilation"], a["groups"], a["needs"], a["data_format"], a["padding_mode"], a["flip"],
+        a["precision"], a["algorithm"], settings, prepacked,
+    )  # fmt: skip
+
+
 class GradCall:
     """Gradients of the convolution that checked `arguments` describe, as far as `needs` says.
 
     Calling it with arrays of the shapes and dtypes it was made for computes.
     """
 
-    def __init__(self, arguments, needs, weight_shape):
+    def __init__(self, arguments, needs, input_shape, weight_shape, prepacked):
+        self.op, self.settings, self.dtype = arguments.op, arguments.settings, arguments.dtype
         self.needs = needs
         self._half = None
         if arguments.row.family == "half":
@@ -100,30 +128,86 @@ class GradCall:
         problem, settings, family = arguments.problem, arguments.settings, arguments.row.family
         self._last = problem.layout == "channels_last"
         self._complex = family == "complex"
-        self._weight_shape = weight_shape
+        self._name = self.dtype.name
+        self._input_shape, self._weight_shape = input_shape, weight_shape
         self.problem = problem._replace(kind="grad_weight")
         # The reference rooms take every dtype as it is.
         self._lowered = family != "native" and settings.algorithm != "reference"
         self._input = self._executable = None
         if "input" in needs:
             adjoint = problem._replace(kind="grad_input")
-            self._input = TransposeCall(arguments._replace(problem=adjoint, materialise=None))
+            adjoint = arguments._replace(problem=adjoint, materialise=None)
+            self._input = TransposeCall(adjoint, prepacked)
         if "weight" in needs and problem.macs and not self._lowered:
             self._executable = planner.choose(self.problem, settings)
 
+    @property
+    def output_shape(self):
+        """The shapes of the gradients; None for those that are not needed."""
+        a = self._arguments
+        shapes = (self._input_shape, self._weight_shape, (a.problem.out_channels,))
+        shapes = tuple(s if name in self.needs else None for s, name in zip(shapes, NEEDS))
+        return self._alone(shapes)
+
+    def asked(self, arguments):
+        """What the planner is asked: for the gradient to the weight, and those to the input."""
+        asked, note = [], ""
+        if not self.problem.macs:
+            return asked
+        if self._half is not None:
+            note = f"{self._name}, computed in {self._arguments.dtype.name} and rounded once"
+        elif self._arguments.materialise is not None:
+            note = f"after padding in mode {self._arguments.materialise[2]!r}"
+        if self._executable is not None:
+            asked.append(Asked(self.problem, self.settings, self._executable, note=note))
+        elif "weight" in self.needs:
+            problem, note = lowered(self.problem, self._name)
+            chosen = planner.choose(problem, self.settings)
+            asked.append(Asked(problem, self.settings, chosen, note=note))
+        if self._input is not None:
+            asked += self._input.asked_of(arguments["grad_output"], arguments["weight"], None)
+        return asked
+
+    def prepare(self, arguments):
+        """The weight, of the plan's own, as the gradient to the input takes it, and packed."""
+        if self._input is None:
+            return None, None
+        weight = self._adjoint(np.array(arguments["weight"]))
+        return weight, self._input.pack(weight)
+
+    def planned(self, prepared, out, *inputs):
+        """The gradients with what was prepared."""
+        if out is not None:
+            raise TypeError(f"{self.op}: gradients take no out")
+        weight, packed = prepared
+        input = inputs[0] if len(inputs) > 1 else None
+        return self._alone(self._gradients(input, weight, inputs[-1], packed))
+
+    def _alone(self, gradients):
+        """What the public function returns of all three."""
+        if self.op.endswith("_input"):
+            return gradients[0]
+        return gradients[1] if self.op.endswith("_weight") else gradients
+
+    def _adjoint(self, weight):
+        """The weight as the gradient to the input takes it."""
+        if self._half is not None or self._complex:
+            weight = weight.astype(self._arguments.dtype)
+        return weight.conj() if self._complex else weight
+
     def __call__(self, input, weight, grad_output):
+        if self._input is not None:
+            weight = self._adjoint(weight)
+        return self._gradients(input, weight, grad_output, None)
+
+    def _gradients(self, input, weight, grad_output, packed):
         grad_output = native(grad_output)
         if self._half is not None:
-            input, weight, grad_output = (
-                a.astype(self._arguments.dtype) if wanted else a
-                for a, wanted in (
-                    (input, "weight" in self.needs),
-                    (weight, "input" in self.needs),
-                    (grad_output, True),
-                )
-            )
+            grad_output = grad_output.astype(self._arguments.dtype)
+            if "weight" in self.needs:
+                input = input.astype(self._arguments.dtype)
         results = (
-            self._grad_input(input.shape, weight, grad_output) if "input" in self.needs else None,
+            self._grad_input(weight, grad_output, packed) if "input" in self.needs else None,
             self._grad_weight(native(input), grad_output) if "weight" in self.needs else None,
             self._grad_bias(grad_output) if "bias" in self.needs else None,
         )
@@ -132,10 +216,9 @@ class GradCall:
         with np.errstate(over="ignore"):
             return tuple(None if a is None else a.astype(self._half) for a in results)
 
-    def _grad_input(self, shape, weight, grad_output):
-        if self._complex:
-            weight = weight.astype(self._arguments.dtype).conj()
-        gradient = self._input.run(grad_output, weight, None, None)
+    def _grad_input(self, weight, grad_output, packed):
+        shape = self._input_shape
+        gradient = self._input.run(grad_output, weight, None, None, packed)
         if self._arguments.materialise is None:
             return gradient
         pads, axes, mode = self._arguments.materialise
@@ -230,7 +313,7 @@ def _channel_sums(planes, last):
 
 def parse_grad(
     op, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
-    padding_mode, flip, precision, algorithm, settings,
+    padding_mode, flip, precision, algorithm, settings, prepacked=False,
 ):  # fmt: skip
     """The GradCall of gradients; ValueError or TypeError if an argument is wrong."""
     needs = _needs(op, needs)
@@ -250,7 +333,7 @@ def parse_grad(
             f"{op}: grad_output must have the shape of the convolution's result, {shape}, for "
             f"input {input.shape} and weight {weight.shape}; got {grad_output.shape}"
         )
-    return GradCall(arguments, needs, weight.shape)
+    return GradCall(arguments, needs, input.shape, weight.shape, prepacked)
 
 
 def _needs(op, needs):

@@ -13,6 +13,13 @@ from .._core.settings import current
 from .._kernels.isa import active
 from .._planner import planner
 from . import _calls
+from ._asked import Asked, axes_of
+
+
+names = {
+    **{f"{kind}{ndim}d": ("input",) for kind in ("max_pool", "avg_pool") for ndim in (1, 2, 3)},
+    **{f"global_{kind}": ("input",) for kind in ("max_pool", "avg_pool")},
+}
 
 
 def max_pool(
@@ -21,19 +28,13 @@ def max_pool(
 ):  # fmt: skip
     """What the public functions do with their arguments."""
     op = f"max_pool{ndim}d"
-    if return_indices and return_cache:
-        raise ValueError(
-            f"{op}: return_indices and return_cache say the same; ask for one of them"
-        )
+    winners_as = _winners_as(op, return_indices, return_cache)
     x = np.asarray(input)
     call = _call(
         op, "max_pool", ndim, x, kernel_size, stride, padding, dilation, ceil_mode, True, None,
         data_format,
     )  # fmt: skip
-    if return_indices or return_cache:
-        y, cache = call.with_winners(x, out)
-        return y, cache if return_cache else cache.indices()
-    return call.run(x, out)
+    return call.planned(winners_as, out, x)
 
 
 def avg_pool(
@@ -53,6 +54,13 @@ def global_pool(kind, input, data_format):
     """What the public functions do with their arguments."""
     x = np.asarray(input)
     op = f"global_{kind}"
+    planes = _planes(op, x, data_format)
+    call = _call(op, kind, x.ndim - 2, x, planes, None, 0, 1, False, True, None, data_format)
+    return call.run(x, None)
+
+
+def _planes(op, x, data_format):
+    """The spatial sizes, which are the window."""
     if x.ndim not in (3, 4, 5):
         raise ValueError(
             f"{op}: input must have a batch axis, a channel axis and one to three spatial axes; "
@@ -61,8 +69,34 @@ def global_pool(kind, input, data_format):
     spatial = x.shape[1:-1] if data_format == "channels_last" else x.shape[2:]
     if 0 in spatial:
         raise ValueError(f"{op}: input of shape {x.shape} has no elements to pool over")
-    call = _call(op, kind, x.ndim - 2, x, spatial, None, 0, 1, False, True, None, data_format)
-    return call.run(x, None)
+    return spatial
+
+
+def _winners_as(op, return_indices, return_cache):
+    """How the positions of the maxima are to be returned: "indices", "cache" or None."""
+    if return_indices and return_cache:
+        raise ValueError(
+            f"{op}: return_indices and return_cache say the same; ask for one of them"
+        )
+    return "indices" if return_indices else "cache" if return_cache else None
+
+
+def parse(name, arguments, settings, prepacked=False):
+    """The PoolCall of a public function's `arguments`, by name."""
+    a = {
+        "stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "count_include_pad": True,
+        "divisor_override": None, **arguments,
+    }  # fmt: skip
+    x = a["input"]
+    if name.startswith("global"):
+        kind, ndim = name.removeprefix("global_"), x.ndim - 2
+        a["kernel_size"] = _planes(name, x, a["data_format"])
+    else:
+        kind, ndim = name[:-2], axes_of(name)
+    return PoolCall(
+        name, kind, ndim, x, a["kernel_size"], a["stride"], a["padding"], a["dilation"],
+        a["ceil_mode"], a["count_include_pad"], a["divisor_override"], a["data_format"], settings,
+    )  # fmt: skip
 
 
 def _call(op, kind, ndim, x, kernel_size, stride, padding, *others):
@@ -143,14 +177,14 @@ class PoolCall:
     """
 
     __slots__ = (
-        "op", "problem", "dtype", "output_shape", "_executable", "_family", "_form", "_unbatched",
+        "op", "problem", "settings", "dtype", "output_shape", "_executable", "_family", "_form", "_unbatched",
     )  # fmt: skip
 
     def __init__(
         self, op, kind, ndim, x, kernel_size, stride, padding, dilation, ceil_mode,
         count_include_pad, divisor_override, data_format, settings,
     ):  # fmt: skip
-        self.op = op
+        self.op, self.settings = op, settings
         one_of(op, "data_format", data_format, LAYOUTS)
         for name, flag in (("ceil_mode", ceil_mode), ("count_include_pad", count_include_pad)):
             if not isinstance(flag, (bool, np.bool_)):
@@ -181,6 +215,27 @@ class PoolCall:
         self.output_shape = shape[1:] if self._unbatched else shape
         self._form = Form(self.output_shape, self.dtype)
         self._executable = planner.choose(self.problem, settings)
+
+    def asked(self, arguments):
+        """What the planner is asked, as a list of Asked."""
+        if not self.problem.macs:
+            return []
+        note = ""
+        if self.problem.dtype != self.dtype.name:
+            note = f"{self.dtype.name} by way of {self.problem.dtype}"
+        return [Asked(self.problem, self.settings, self._executable, note=note)]
+
+    def prepare(self, arguments):
+        """How the positions of the maxima are returned, if at all."""
+        indices, cache = (arguments.get(f"return_{what}", False) for what in ("indices", "cache"))
+        return _winners_as(self.op, indices, cache)
+
+    def planned(self, winners_as, out, input):
+        """What the public function returns."""
+        if winners_as is None:
+            return self.run(input, out)
+        y, cache = self.with_winners(input, out)
+        return y, cache if winners_as == "cache" else cache.indices()
 
     def with_winners(self, x, out):
         """The pooled output, and the `ArgmaxCache` that says where it comes from."""

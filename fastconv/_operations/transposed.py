@@ -9,8 +9,12 @@ from .._core.settings import current
 from .._kernels.isa import active
 from . import _calls
 from ._arguments import ConvArguments, check_dtypes, check_options, problem_dtype, tier
+from ._asked import axes_of
 from ._stride_phases import InputGradient, exchanged
 from .convolution import ConvCall
+
+
+names = {f"conv_transpose{ndim}d": ("input",) for ndim in (1, 2, 3)}
 
 
 def convolve_transposed(
@@ -45,6 +49,16 @@ def convolve_transposed(
     return call.run(input, weight, bias, out)
 
 
+def parse(name, arguments, settings, prepacked=False):
+    """The TransposeCall of a public function's `arguments`, by name; `prepacked`, for a plan."""
+    a = arguments
+    return TransposeCall(parse_transpose(
+        name, axes_of(name), a["input"], a["weight"], a["bias"], a["stride"], a["padding"],
+        a["output_padding"], a["groups"], a["dilation"], a["data_format"], a["activation"],
+        a["precision"], a["algorithm"], settings,
+    ), prepacked)  # fmt: skip
+
+
 class TransposeCall(ConvCall):
     """As a ConvCall, for a problem of kind "grad_input": from what would be its output.
 
@@ -64,6 +78,12 @@ class TransposeCall(ConvCall):
         return problem._replace(
             in_channels=len(weight), out_channels=groups * weight.shape[1], groups=groups
         )
+
+    def asked_of(self, input, weight, bias):
+        if self._executable is not None:
+            return self._executable.asked(self.settings, packs=True)
+        problem, settings, note = self._otherwise(input, weight, bias)
+        return InputGradient(problem, settings).asked(settings, note=note)
 
     def _rearranges(self):
         return True

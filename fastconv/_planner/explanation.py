@@ -59,6 +59,8 @@ class Explanation:
         measured ones first, the refused ones last.
     note : str
         How the operation was brought into this problem, if it is not the same.
+    others : tuple of Explanation
+        Those of the other problems that the operation takes, as stride phases do.
     """
 
     problem: object
@@ -69,6 +71,7 @@ class Explanation:
     reason: str
     candidates: tuple
     note: str = ""
+    others: tuple = ()
 
     @property
     def chosen(self):
@@ -88,6 +91,8 @@ class Explanation:
                 else:
                     cells = (f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:]))
                     lines.append("  ".join([f"{mark} {row[0]:<{widths[0]}}", *cells]))
+        for other in self.others:
+            lines += ["", *other._headline()]
         return "\n".join(lines)
 
     def _repr_html_(self):

@@ -1,0 +1,15 @@
+"""The only list of families of operations."""
+
+from . import convolution, gradients, pooling, transposed
+
+FAMILIES = (convolution, transposed, gradients, pooling)
+
+
+def family_of(name):
+    """The family that serves the public function of this `name`, or None."""
+    return next((family for family in FAMILIES if name in family.names), None)
+
+
+def names():
+    """Every public name that a family serves."""
+    return tuple(name for family in FAMILIES for name in family.names)
