@@ -21,7 +21,7 @@ def plan(op, *args, **kwargs):
     ----------
     op : function
         A convolution, transposed convolution, or max, average or global pooling function of
-        fastconv, or a gradient of convolution in `fastconv.grad`.
+        fastconv, a locally connected layer, or a gradient of convolution in `fastconv.grad`.
     *args, **kwargs
         The arguments of `op`. Instead of the input array, and of ``grad_output``, its shape may be
         given; its dtype is then that of the weight (float32 for pooling), or as the keyword
@@ -97,7 +97,8 @@ def explain(op, *args, **kwargs):
         problem = Problem.parse(op) if isinstance(op, str) else op
         return _explained(problem, settings, asked_by(problem, settings))
     posed = pose(op, args, kwargs, settings)
-    return _explained(posed.call.problem, posed.call.settings, posed.asked)
+    call = posed.call
+    return _explained(call.problem, call.settings, posed.asked, getattr(call, "unasked", _NOTHING))
 
 
 def tune(op, *args, budget=1.0, progress=None, **kwargs):
@@ -163,10 +164,10 @@ def _planned(op, args, kwargs, settings):
     return Plan(op, pose(op, args, kwargs, settings, prepacked=True), settings)
 
 
-def _explained(problem, settings, asked, prepacked=False):
-    """The Explanation of the first that is asked, with the others' headlines."""
+def _explained(problem, settings, asked, unasked=_NOTHING, prepacked=False):
+    """The Explanation of the first that is asked, with the others'; `unasked` says why none is."""
     if not asked:
-        return explanation.empty(problem, settings, _NOTHING)
+        return explanation.empty(problem, settings, unasked)
     told = [
         explanation.explain(
             one.problem, one.settings, prepacked=prepacked and one.packs, exchanged=one.exchanged,
@@ -237,7 +238,8 @@ class Plan:
 
     def explain(self):
         """The Explanation of the plan's algorithm; see `fastconv.explain`."""
-        return _explained(self.problem, self._call.settings, self._asked, prepacked=True)
+        unasked = getattr(self._call, "unasked", _NOTHING)
+        return _explained(self.problem, self._call.settings, self._asked, unasked, prepacked=True)
 
     def __reduce__(self):
         settings = self._settings

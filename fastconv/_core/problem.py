@@ -8,7 +8,7 @@ from .sizes import effective_kernel
 
 LAYOUTS = ("channels_first", "channels_last")
 # Gradients have the sizes of the convolution that they belong to.
-CONVOLUTIONS = ("conv", "grad_input", "grad_weight")
+CONVOLUTIONS = ("conv", "grad_input", "grad_weight", "local")
 # Precisions that are spelled out; "exact" admits no rounding at all, for integers on floats.
 _TIERS = ("high", "medium", "exact")
 _SHORT_LAYOUT = {"channels_first": "cf", "channels_last": "cl"}
@@ -23,7 +23,7 @@ class Problem(NamedTuple):
     by zeros (convolution) or neutral (pooling); other modes are materialised before.
     """
 
-    kind: str  # "conv", "grad_input", "grad_weight", "max_pool", "avg_pool"
+    kind: str  # one of CONVOLUTIONS, "max_pool" or "avg_pool"
     dtype: str  # NumPy name of a native dtype, or for pooling any real one
     layout: str  # "channels_first" or "channels_last"
     batch: int

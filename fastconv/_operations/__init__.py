@@ -4,15 +4,30 @@
 convolution     conv1d, conv2d, conv3d
 transposed      conv_transpose1d, 2d, 3d
 gradients       gradients of convolution: grad.conv1d, 2d, 3d and their parts
+local           locally_connected1d, 2d, 3d
 pooling         max_pool, avg_pool, global_max_pool, global_avg_pool
+registry        the list of families
+_asked          what the planner is asked
 _calls          the one cache of parsed calls
 _arguments      checks that several families share
 _lowering       dtypes without kernels, computed in others
 _stride_phases  gradients to the input as convolutions of stride 1
 ==============  ================================================================
 
-In every file, in this order: a function that takes the arguments of the public ones, looks them up
-in the cache of calls, and runs; the *call*, made once for arguments that differ only in their data:
-it holds the Problem and the room that was chosen for it, and its ``run`` needs no further check but
-that of ``out``; the parser, which checks all arguments and raises before anything is computed.
+A public function is its signature, its docstring and one line that hands its arguments to its
+family, which looks for a *call* in the cache. A call is made once for arguments that differ only in
+their data. All families show this face, so that plans, explanations and tuning know none by name:
+
+``names``                 the public functions that it serves, with those of their arguments that a
+                          plan is called with
+``parse(name, arguments, settings, prepacked)``   a new call; ValueError or TypeError if an argument
+                          is wrong, before anything is computed
+
+and the call:
+
+``problem``, ``settings``, ``dtype``, ``output_shape``   of what is computed
+``asked(arguments)``      what the planner is asked, as a list of Asked, the most work first; empty
+                          where nothing is multiplied (or, with ``unasked``, for another reason)
+``prepare(arguments)``    what a plan keeps: copies of what it captures, packed weights
+``planned(prepared, out, *data)``   the result, in `out` if it is given
 """

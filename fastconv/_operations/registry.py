@@ -1,8 +1,8 @@
 """The only list of families of operations."""
 
-from . import convolution, gradients, pooling, transposed
+from . import convolution, gradients, local, pooling, transposed
 
-FAMILIES = (convolution, transposed, gradients, pooling)
+FAMILIES = (convolution, transposed, gradients, local, pooling)
 
 
 def family_of(name):
