@@ -1,4 +1,4 @@
-"""Build script: Cython modules with OpenMP, and one kernel unit per instruction-set level.
+"""Build script: Cython modules, and one kernel unit per instruction-set level.
 
 Everything declarative is in ``pyproject.toml``. What needs code is here: the kernel units of
 ``fastconv/_kernels`` are compiled from the same templates once per level, each with flags of its
@@ -38,22 +38,23 @@ OPTIMISE = [
     "-O3", "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-ivopts",
     "-g0",
 ]  # fmt: skip
-OPENMP = ["-fopenmp"]
+# Threads of our own, or for comparison, and where there are no POSIX threads, those of OpenMP.
+OPENMP = os.name == "nt" or os.environ.get("FASTCONV_THREADS") == "openmp"
+THREADS = ["-DFC_OPENMP", "-fopenmp"] if OPENMP else ["-pthread"]
 
 
 def modules():
     """Every ``.pyx`` below the package is an extension module of the same dotted name."""
     for source in sorted(PACKAGE.rglob("*.pyx")):
         name = ".".join(source.with_suffix("").parts)
-        parallel = "prange" in source.read_text()
         yield Extension(
             name,
             [str(source)],
             include_dirs=[numpy.get_include(), str(PACKAGE / "_kernels")],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-            extra_compile_args=["-O2", "-g0", *(OPENMP if parallel else [])],
-            extra_link_args=OPENMP if parallel else [],
-            depends=[str(path) for path in (PACKAGE / "_kernels").glob("*.[ch]")],
+            extra_compile_args=["-O2", "-g0", *THREADS],
+            extra_link_args=THREADS,
+            depends=[str(path) for path in PACKAGE.rglob("*.h")],
         )
 
 

@@ -5,13 +5,12 @@ from math import prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange
 from libc.string cimport memset
 
 from fastconv._algorithms._packing cimport copy_elements
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical, view_of
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport share
 from fastconv._kernels.table cimport kernels
 
 cnp.import_array()
@@ -86,6 +85,20 @@ cdef void flatten(Geometry* g) noexcept nogil:
     g.output[2] *= g.output[0] * g.output[1]
     g.input[2] = g.output[2]
     g.output[0] = g.output[1] = g.input[0] = g.input[1] = 1
+
+
+# What packs weights.
+cdef struct Packing:
+    void* state                # a Direct
+    const Weights* weights
+    char* to
+    Py_ssize_t block_bytes, width, blocks
+
+
+cdef void _pack_block(const void* work, Py_ssize_t block, int thread) noexcept nogil:
+    cdef const Packing* p = <const Packing*> work
+    (<Direct> p.state).pack_block(p.weights, p.to + block * p.block_bytes, block, p.width, p.blocks, 0,
+                                  (<Direct> p.state).channels)
 
 
 cdef class Direct:
@@ -172,18 +185,21 @@ cdef class Direct:
 
     cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads):
         """Weights as [group][block][tap][channel][`width` filters]; the last block has zeros."""
-        cdef Py_ssize_t total = self.g.groups * blocks, i
+        cdef Py_ssize_t total = self.g.groups * blocks
         cdef Py_ssize_t block_bytes = width * self.channels * self.taps * self.size
         cdef Weights w
         weight = self.see_weights(weight, &w)
         cdef Scratch packed = acquire(total * block_bytes)
-        cdef int workers = usable(threads if total * block_bytes > PARALLEL_PACKING else 1)
-        if workers == 1:
-            for i in range(total):
-                self.pack_block(&w, packed.data + i * block_bytes, i, width, blocks, 0, self.channels)
-        else:
-            for i in prange(total, num_threads=workers, schedule="static", nogil=True):
-                self.pack_block(&w, packed.data + i * block_bytes, i, width, blocks, 0, self.channels)
+        cdef int workers = threads if total * block_bytes > PARALLEL_PACKING else 1
+        cdef Packing work
+        work.state = <void*> self
+        work.weights = &w
+        work.to = packed.data
+        work.block_bytes = block_bytes
+        work.width = width
+        work.blocks = blocks
+        with nogil:
+            share(_pack_block, &work, total, workers)
         return packed
 
     cdef void pack_block(self, const Weights* w, char* target, Py_ssize_t i, Py_ssize_t width,

@@ -4,11 +4,11 @@ Splitting, padding and bringing channels together are one pass, by rows, in para
 the range of the values, for parts of very small or very large ones would not be exact.
 """
 
-from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from fastconv._algorithms._packing cimport copy_elements
 from fastconv._core.geometry cimport Geometry, View
+from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_DEPTH, FC_SIDE, fc_kernels, fc_range, fc_split_kernels
 
 cdef enum:
@@ -149,22 +149,32 @@ cdef void _split(const Parts* p, const fc_split_kernels* split, const char* sour
                     seen)
 
 
+# What the split of some images needs.
+cdef struct Split:
+    const Geometry* g
+    const Parts* p
+    const View* x
+    char* to
+    const fc_kernels* k
+    const fc_split_kernels* split
+    char* staged               # scratch of all threads
+    fc_range* seen             # one per thread
+
+
 cdef void split_input(const Geometry* g, const Parts* p, const View* x, char* to,
                       Py_ssize_t images, const fc_kernels* k, const fc_split_kernels* split,
                       char* staged, fc_range* seen, int threads) noexcept nogil:
     """Split `images` images from `x.data` on; scratch and ranges for every thread."""
-    cdef Py_ssize_t rows = rows_of(p)
-    cdef Py_ssize_t planes = g.groups * p.blocks, i, n
-    if threads == 1:
-        for i in range(images * planes * rows):
-            n = i // rows // planes
-            _split_row(g, p, x, x.data + n * x.batch, to + n * p.image, i // rows % planes,
-                       i % rows, k, split, staged, seen)
-        return
-    for i in prange(images * planes * rows, num_threads=threads, schedule="static"):
-        n = i // rows // planes
-        _split_row(g, p, x, x.data + n * x.batch, to + n * p.image, i // rows % planes, i % rows,
-                   k, split, staged + threadid() * staged_bytes(p), seen + threadid())
+    cdef Split work = [g, p, x, to, k, split, staged, seen]
+    share(_split_task, &work, images * g.groups * p.blocks * rows_of(p), threads)
+
+
+cdef void _split_task(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """One row of one plane."""
+    cdef const Split* w = <const Split*> work
+    cdef Py_ssize_t rows = rows_of(w.p), planes = w.g.groups * w.p.blocks, n = task // rows // planes
+    _split_row(w.g, w.p, w.x, w.x.data + n * w.x.batch, w.to + n * w.p.image, task // rows % planes,
+               task % rows, w.k, w.split, w.staged + thread * staged_bytes(w.p), w.seen + thread)
 
 
 # --- the range of what was split ----------------------------------------------------------------

@@ -1,9 +1,9 @@
 """The sums of weight gradients: added up chunk by chunk, then brought into the order of weights."""
 
 cimport numpy as cnp
-from cython.parallel cimport prange
 from libc.stdint cimport uint32_t, uint64_t
 
+from fastconv._core.team cimport share
 from fastconv._kernels.table cimport fc_kernels, fc_tile
 
 cnp.import_array()
@@ -52,6 +52,18 @@ cdef void add_vectors(const fc_kernels* k, const char* terms, char* total, Py_ss
         done += here
 
 
+# What stores sums.
+cdef struct Storing:
+    const Sums* s
+    const char* sums
+    char* target
+    const cnp.npy_intp* strides
+    Py_ssize_t parts, taps
+    const Py_ssize_t* from_taps
+    const Py_ssize_t* to_taps
+    Py_ssize_t channel_bytes
+
+
 cdef void store_sums(const Sums* s, const char* sums, Py_ssize_t* offsets, char* target,
                      const cnp.npy_intp* strides, int ndim, int threads) noexcept nogil:
     """Bring sums into the order of weights: (filter, channel, *taps).
@@ -80,14 +92,14 @@ cdef void store_sums(const Sums* s, const char* sums, Py_ssize_t* offsets, char*
                 else:
                     offsets[tap] = tap * per_strip * strip_bytes
                 tap += 1
-    if threads == 1 or s.strips * strip_bytes < SMALL:
-        for i in range(tasks):
-            _store_part(s, sums, target, strides, i // parts, i % parts, taps, offsets, to_taps,
-                        channel_bytes)
-    else:
-        for i in prange(tasks, num_threads=threads, schedule="static"):
-            _store_part(s, sums, target, strides, i // parts, i % parts, taps, offsets, to_taps,
-                        channel_bytes)
+    cdef Storing work = [s, sums, target, strides, parts, taps, offsets, to_taps, channel_bytes]
+    share(_store_task, &work, tasks, 1 if s.strips * strip_bytes < SMALL else threads)
+
+
+cdef void _store_task(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    cdef const Storing* w = <const Storing*> work
+    _store_part(w.s, w.sums, w.target, w.strides, task // w.parts, task % w.parts, w.taps, w.from_taps,
+                w.to_taps, w.channel_bytes)
 
 
 cdef void _store_part(const Sums* s, const char* sums, char* target, const cnp.npy_intp* strides,

@@ -8,7 +8,6 @@ from math import prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
 from fastconv._algorithms._direct import NEAR_WEIGHTS, product_flops, supports as _supports, too_sparse
@@ -22,8 +21,7 @@ from fastconv._algorithms._packing cimport (
 from fastconv._algorithms._slots cimport Slots, must_pack, slot_of, slots_for
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
-from fastconv._core.stealing cimport Queues, deal, take
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
 
 cnp.import_array()
@@ -59,6 +57,8 @@ cdef struct Layout:
 
 # Everything a task reads.
 cdef struct Operands:
+    const Layout* plan
+    const fc_kernels* k
     View x                     # the input, or where the first packed box lies
     View y
     const char* weights
@@ -132,7 +132,7 @@ def run(Channelwise state, Scratch packed, inputs, outputs, threads):
     cdef Layout plan = state.plan
     cdef Operands o
     cdef const char* biases = state.bias(bias)
-    cdef int workers = usable(threads)
+    cdef int workers = threads
     o.x = state.input_view(x)
     o.y = view_of(y, state.last)
     o.weights = packed.data
@@ -241,8 +241,8 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, const char*
     cdef Py_ssize_t filters = g.out_channels // g.groups, bias_bytes = plan.blocks * plan.lanes * plan.size
     cdef Py_ssize_t t, i, d, h, w
     cdef Py_ssize_t axis[3]
-    cdef Queues queues
-    cdef int thread
+    o.plan = plan
+    o.k = k
     o.pixel_taps = pixel_taps
     o.lane_taps = lane_taps
     o.gathered = padded_bias + _pages(g.groups * bias_bytes)
@@ -267,25 +267,24 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, const char*
         pixel_taps[t] = (d * g.dilation[0] * axis[0] + h * g.dilation[1] * axis[1]
                          + w * g.dilation[2] * axis[2])
         lane_taps[t] = t * plan.run * plan.lanes * plan.size
-    if threads == 1:  # a parallel region costs more than a small problem
-        for i in range(plan.boxes.units):
-            _task(plan, k, o, i, 0)
-        return
-    deal(&queues, plan.boxes.units * plan.boxes.shares, threads)
     if plan.slots.together:
-        for i in prange(plan.boxes.units * plan.packed.rows, num_threads=threads, schedule="static"):
-            _pack(plan, k, o, i // plan.packed.rows, o.packed + i // plan.packed.rows * plan.packed.bytes,
-                  i % plan.packed.rows, i % plan.packed.rows + 1)
-    for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-        i = take(&queues, thread)
-        while i >= 0:
-            _task(plan, k, o, i, thread)
-            i = take(&queues, thread)
+        share(_pack_row, o, plan.boxes.units * plan.packed.rows, threads)
+    share(_task, o, plan.boxes.units * plan.boxes.shares, threads)
 
 
-cdef void _task(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
-                int thread) noexcept nogil:
+cdef void _pack_row(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """One row of a box that all threads need."""
+    cdef const Operands* o = <const Operands*> work
+    cdef const Pixels* p = &o.plan.packed
+    cdef Py_ssize_t unit = task // p.rows, row = task % p.rows
+    _pack(o.plan, o.k, o, unit, o.packed + unit * p.bytes, row, row + 1)
+
+
+cdef void _task(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     """Some filters over one box, which is packed if it was not."""
+    cdef const Operands* o = <const Operands*> work
+    cdef const Layout* plan = o.plan
+    cdef const fc_kernels* k = o.k
     cdef Py_ssize_t unit = unit_of(&plan.boxes, task), slot
     cdef char* packed = NULL
     if not plan.in_place:

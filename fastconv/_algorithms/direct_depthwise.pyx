@@ -6,7 +6,6 @@
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
 
 from fastconv._algorithms._direct import supports as _supports, too_sparse
 from fastconv._algorithms._boxes cimport Box, Boxes, box_at, reach, share_out
@@ -15,7 +14,7 @@ from fastconv._algorithms._packing cimport Pixels, pack_pixels, pixels_of, unpac
 from fastconv._algorithms._windows cimport see_windows
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport share
 from fastconv._kernels.table cimport fc_kernels, fc_windows
 
 cnp.import_array()
@@ -47,6 +46,8 @@ cdef struct Layout:
 
 
 cdef struct Operands:
+    const Layout* plan
+    const fc_kernels* k
     View x
     View y
     const char* weights      # (taps, channels)
@@ -107,7 +108,7 @@ def run(Depthwise state, Scratch packed, inputs, outputs, threads):
     (y,) = outputs
     if bias is not None:
         bias = np.ascontiguousarray(bias, state.dtype)
-    cdef int workers = usable(threads)
+    cdef int workers = threads
     cdef Operands o
     o.x = state.input_view(x)
     o.y = view_of(y, state.last)
@@ -117,8 +118,11 @@ def run(Depthwise state, Scratch packed, inputs, outputs, threads):
     state.share_channels(&plan, &o.x, workers)
     cdef Scratch scratch = acquire(_scratch_bytes(&plan, workers))
     o.packed = scratch.data
+    o.plan = &plan
+    o.k = state.k
     with nogil:
-        _run(&plan, state.k, &o, workers)
+        # Neighbouring channels share cache lines: each thread begins with a run of neighbours.
+        share(_box, &o, plan.boxes.units // plan.g.groups * plan.runs, workers)
 
 
 cdef class Depthwise(Direct):
@@ -175,20 +179,11 @@ cdef Py_ssize_t _scratch_bytes(const Layout* plan, int threads) noexcept nogil:
     return 0 if plan.in_place else threads * (plan.packed.bytes + plan.outputs)
 
 
-cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, int threads) noexcept nogil:
-    cdef Py_ssize_t task, tasks = plan.boxes.units // plan.g.groups * plan.runs
-    if threads == 1:  # a parallel region costs more than a small problem
-        for task in range(tasks):
-            _box(plan, k, o, task, 0)
-        return
-    # Static: neighbouring channels share cache lines, so each thread takes a run of neighbours.
-    for task in prange(tasks, num_threads=threads, schedule="static"):
-        _box(plan, k, o, task, threadid())
-
-
-cdef void _box(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
-               int thread) noexcept nogil:
+cdef void _box(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     """One box of some channels; tasks are numbered over (image, box, run of channels)."""
+    cdef const Operands* o = <const Operands*> work
+    cdef const Layout* plan = o.plan
+    cdef const fc_kernels* k = o.k
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t count = plan.boxes.count[0] * plan.boxes.count[1] * plan.boxes.count[2]
     cdef Py_ssize_t place = task // plan.runs, run = task % plan.runs

@@ -8,7 +8,6 @@ from math import prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
 from fastconv._algorithms._direct import SPARSE_ELEMENTS, supports as _supports
@@ -19,8 +18,7 @@ from fastconv._algorithms._packing cimport (
 )
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
-from fastconv._core.stealing cimport Queues, deal, take
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_CHAIN, FC_DOT_FILTERS, fc_dots, fc_kernels
 
 cnp.import_array()
@@ -62,6 +60,8 @@ cdef struct Layout:
 
 # Everything a task reads.
 cdef struct Operands:
+    const Layout* plan
+    const fc_kernels* k
     View x
     View y
     const char* weights      # (filters, terms)
@@ -125,7 +125,7 @@ def run(Dotted state, cnp.ndarray packed, inputs, outputs, threads):
     (y,) = outputs
     if bias is not None:
         bias = np.ascontiguousarray(bias, state.dtype)
-    cdef int workers = usable(threads)
+    cdef int workers = threads
     cdef Layout plan = state.plan
     cdef Operands o
     o.x = state.input_view(x)
@@ -206,27 +206,13 @@ cdef Py_ssize_t _scratch_bytes(const Layout* plan) noexcept nogil:
     return 0 if plan.in_place else plan.g.groups * plan.group
 
 
-cdef void _run(const Layout* plan, const fc_kernels* k, const Operands* o, int threads) noexcept nogil:
-    cdef Py_ssize_t i, units, tasks = plan.g.groups * plan.blocks * plan.shares
-    cdef Queues queues
-    cdef int thread
-    units = plan.g.batch * plan.packed.rows if plan.pixelwise else plan.pixels
-    units = 0 if plan.in_place else plan.g.groups * units
-    if threads == 1:  # a parallel region costs more than a small problem
-        for i in range(units):
-            _pack(plan, k, o, i)
-        for i in range(tasks):
-            _task(plan, k, o, i)
-        return
-    if units:
-        for i in prange(units, num_threads=threads, schedule="static"):
-            _pack(plan, k, o, i)
-    deal(&queues, tasks, threads)
-    for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-        i = take(&queues, thread)
-        while i >= 0:
-            _task(plan, k, o, i)
-            i = take(&queues, thread)
+cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, int threads) noexcept nogil:
+    cdef Py_ssize_t units = plan.g.batch * plan.packed.rows if plan.pixelwise else plan.pixels
+    o.plan = plan
+    o.k = k
+    if not plan.in_place:
+        share(_pack, o, plan.g.groups * units, threads)
+    share(_task, o, plan.g.groups * plan.blocks * plan.shares, threads)
 
 
 cdef Box _image(const Layout* plan, Py_ssize_t image) noexcept nogil:
@@ -239,8 +225,11 @@ cdef Box _image(const Layout* plan, Py_ssize_t image) noexcept nogil:
     return box
 
 
-cdef void _pack(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t unit) noexcept nogil:
+cdef void _pack(const void* work, Py_ssize_t unit, int thread) noexcept nogil:
     """A row of pixels, or a window, of one group."""
+    cdef const Operands* o = <const Operands*> work
+    cdef const Layout* plan = o.plan
+    cdef const fc_kernels* k = o.k
     cdef View x = o.x
     cdef Py_ssize_t units = plan.g.batch * plan.packed.rows if plan.pixelwise else plan.pixels
     cdef Py_ssize_t group = unit // units, row, image
@@ -297,8 +286,11 @@ cdef void _gather(const Layout* plan, const fc_kernels* k, const View* x, Py_ssi
                                   last - first, size)
 
 
-cdef void _task(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task) noexcept nogil:
+cdef void _task(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     """Some pixels by some quads of filters of one group."""
+    cdef const Operands* o = <const Operands*> work
+    cdef const Layout* plan = o.plan
+    cdef const fc_kernels* k = o.k
     cdef Py_ssize_t share = task % plan.shares, group = task // plan.shares // plan.blocks
     cdef Py_ssize_t first = task // plan.shares % plan.blocks * plan.block
     cdef Py_ssize_t count = min(plan.block, plan.pixels - first)

@@ -9,7 +9,6 @@ from math import gcd, prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange
 from libc.string cimport memset
 
 from fastconv._algorithms._direct import NEAR_WEIGHTS, product_flops, supports as _supports, too_sparse
@@ -23,8 +22,7 @@ from fastconv._algorithms._packing cimport (
 from fastconv._algorithms._slots cimport Slots, must_pack, slot_of, slots_for
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
-from fastconv._core.stealing cimport Queues, deal, take
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
 
 cnp.import_array()
@@ -68,6 +66,8 @@ cdef struct Layout:
 
 # Everything a task reads.
 cdef struct Operands:
+    const Layout* plan
+    const fc_kernels* k
     View x
     View y
     const char* weights
@@ -77,6 +77,7 @@ cdef struct Operands:
     const Py_ssize_t* vector_taps
     char* packed
     char* is_packed            # one per packed box
+    Py_ssize_t runs            # tasks that a box is packed in, if all threads need it
 
 
 def supports(problem):
@@ -150,7 +151,7 @@ def run(Pixelwise state, packed, inputs, outputs, threads):
         bias = np.ascontiguousarray(bias, state.dtype)
     cdef Layout plan = state.plan
     cdef Operands o
-    cdef int workers = usable(threads)
+    cdef int workers = threads
     o.x = state.input_view(x)
     o.y = view_of(y, state.last)
     state.see(&o, packed)
@@ -306,9 +307,9 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scrat
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t* scalar_taps = <Py_ssize_t*> scratch
     cdef Py_ssize_t* vector_taps = scalar_taps + plan.taps
-    cdef Py_ssize_t t, d, h, w, i, runs
-    cdef Queues queues
-    cdef int thread
+    cdef Py_ssize_t t, d, h, w, i
+    o.plan = plan
+    o.k = k
     for t in range(plan.taps):
         w = 0 if plan.merged else t % g.kernel[2]
         i = t if plan.merged else t // g.kernel[2]
@@ -325,26 +326,26 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scrat
     o.packed = scratch + _taps_bytes(plan)
     o.is_packed = o.packed + plan.slots.count * plan.planes.bytes
     memset(o.is_packed, 0, plan.slots.count)
-    if threads == 1:  # a parallel region costs more than a small problem
-        for i in range(plan.boxes.units):
-            _task(plan, k, o, i, 0)
-        return
-    deal(&queues, plan.boxes.units * plan.boxes.shares, threads)
     if plan.slots.together:
-        runs = min(threads, plan.planes.channels)
-        for i in prange(plan.boxes.units * runs, num_threads=threads, schedule="static"):
-            _pack(plan, k, o, i // runs, o.packed + i // runs * plan.planes.bytes,
-                  i % runs * plan.planes.channels // runs, (i % runs + 1) * plan.planes.channels // runs)
-    for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-        i = take(&queues, thread)
-        while i >= 0:
-            _task(plan, k, o, i, thread)
-            i = take(&queues, thread)
+        o.runs = min(threads, plan.planes.channels)
+        share(_pack_run, o, plan.boxes.units * o.runs, threads)
+    share(_task, o, plan.boxes.units * plan.boxes.shares, threads)
 
 
-cdef void _task(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task,
-                int thread) noexcept nogil:
+cdef void _pack_run(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """Some channels of a box that all threads need."""
+    cdef const Operands* o = <const Operands*> work
+    cdef const Planes* p = &o.plan.planes
+    cdef Py_ssize_t unit = task // o.runs, run = task % o.runs
+    _pack(o.plan, o.k, o, unit, o.packed + unit * p.bytes,
+          run * p.channels // o.runs, (run + 1) * p.channels // o.runs)
+
+
+cdef void _task(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     """Some filters over one box, which is packed if it was not."""
+    cdef const Operands* o = <const Operands*> work
+    cdef const Layout* plan = o.plan
+    cdef const fc_kernels* k = o.k
     cdef Py_ssize_t unit = unit_of(&plan.boxes, task), slot
     cdef char* packed = NULL
     if not plan.in_place:

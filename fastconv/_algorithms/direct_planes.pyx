@@ -7,7 +7,6 @@ from math import prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
 
 from fastconv._algorithms._direct import supports as _supports, too_sparse
 from fastconv._algorithms._boxes cimport Box, Boxes, box_at, share_out
@@ -17,7 +16,7 @@ from fastconv._algorithms._packing cimport (
 )
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport share
 from fastconv._kernels.table cimport fc_kernels, fc_tile
 
 cnp.import_array()
@@ -44,6 +43,8 @@ cdef struct Layout:
 
 
 cdef struct Operands:
+    const Layout* plan
+    const fc_kernels* k
     View x
     View y
     const char* weights        # (filters, taps)
@@ -111,7 +112,7 @@ def run(Planewise state, cnp.ndarray packed, inputs, outputs, threads):
     (y,) = outputs
     if bias is not None:
         bias = np.ascontiguousarray(bias, state.dtype)
-    cdef int workers = usable(threads)
+    cdef int workers = threads
     cdef Layout plan = state.layout(workers)
     cdef Operands o
     o.x = state.input_view(x)
@@ -161,7 +162,9 @@ cdef Py_ssize_t _scratch_bytes(const Layout* plan, int threads) noexcept nogil:
 cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scratch,
                int threads) noexcept nogil:
     cdef const Geometry* g = &plan.g
-    cdef Py_ssize_t t, d, h, w, unit
+    cdef Py_ssize_t t, d, h, w
+    o.plan = plan
+    o.k = k
     o.taps = <Py_ssize_t*> scratch
     o.packed = scratch + _taps_bytes(plan)
     for t in range(plan.taps):
@@ -173,17 +176,14 @@ cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scrat
                          + w * g.dilation[2] * plan.size)
         else:
             o.taps[t] = plane_tap(g, &plan.planes, plan.size, d, h, w)
-    if threads == 1:  # a parallel region costs more than a small problem
-        for unit in range(plan.boxes.units):
-            _box(plan, k, o, unit, 0)
-        return
-    for unit in prange(plan.boxes.units, num_threads=threads, schedule="static"):
-        _box(plan, k, o, unit, threadid())
+    share(_box, o, plan.boxes.units, threads)
 
 
-cdef void _box(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t unit,
-               int thread) noexcept nogil:
+cdef void _box(const void* work, Py_ssize_t unit, int thread) noexcept nogil:
     """One box of one channel, for all its filters."""
+    cdef const Operands* o = <const Operands*> work
+    cdef const Layout* plan = o.plan
+    cdef const fc_kernels* k = o.k
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t size = plan.size, filters = g.out_channels // g.groups
     cdef Py_ssize_t taps = g.kernel[0] * g.kernel[1] * g.kernel[2]

@@ -6,7 +6,6 @@
 # problem every lane is a channel of both operands, and every pixel a chunk's line of its own.
 
 cimport numpy as cnp
-from cython.parallel cimport prange
 from libc.string cimport memset
 
 from fastconv._algorithms._direct import supports as _supports, too_sparse
@@ -19,8 +18,7 @@ from fastconv._algorithms._tasks cimport images_per_step
 from fastconv._algorithms._weight_sums cimport Sums, add_vectors, fill_ones, store_sums
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
-from fastconv._core.stealing cimport Queues, deal, take
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
 
 cnp.import_array()
@@ -115,7 +113,7 @@ def run(WeightGradient state, packed, inputs, outputs, threads):
     if source.copy_grad:
         fixed += _copy_bytes(source.steps, state.plan.grad.bytes)
     cdef Scratch scratch = acquire(fixed)
-    cdef int workers = usable(threads)
+    cdef int workers = threads
     cdef Sums sums = _sums_of(state)
     cdef Py_ssize_t* offsets = <Py_ssize_t*> (scratch.data + _sum_bytes(state))
     with nogil:
@@ -254,6 +252,30 @@ cdef void _see_copy(View* v, const Pixels* p, char* data, Py_ssize_t size) noexc
     v.axis[2] = p.pixel
 
 
+# The sums of some images.
+cdef struct Additions:
+    void* state                # a WeightGradient
+    const View* x
+    const View* grad
+    const Py_ssize_t* x_lines
+    const Py_ssize_t* grad_lines
+    Py_ssize_t lines
+    bint fresh                 # whether there are no sums yet
+    Py_ssize_t tiles, tasks
+    char* sums
+    const char* ones
+
+
+# Images that are copied, with their padding, one after the other.
+cdef struct Copies:
+    const Geometry* g
+    const Pixels* p
+    const View* images
+    char* to
+    Py_ssize_t size
+    const fc_kernels* k
+
+
 cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
                       int threads) noexcept nogil:
     """Copy what must be copied, some images at a time, and add up their sums."""
@@ -266,8 +288,7 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
     cdef Py_ssize_t* grad_lines = x_lines + steps * plan.lines
     cdef char* free = scratch + _sum_bytes(state) + _table_bytes(state, steps)
     cdef char* ones = free
-    cdef Queues queues
-    cdef int thread
+    cdef Additions work
     cdef View x = source.x, grad = source.grad, from_x = source.x, from_grad = source.grad
     fill_ones(ones, PAGE, size)
     free += PAGE
@@ -282,6 +303,15 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
         _see_copy(&grad, &plan.grad, free, size)
         memset(free + steps * plan.grad.bytes, 0, MAX_TILE_BYTES)
     _find_lines(g, plan, &x, &grad, steps, x_lines, grad_lines)
+    work.state = <void*> state
+    work.x = &x
+    work.grad = &grad
+    work.x_lines = x_lines
+    work.grad_lines = grad_lines
+    work.tiles = tiles
+    work.tasks = tasks
+    work.sums = scratch
+    work.ones = ones
     while first < g.batch:
         images = min(steps, g.batch - first)
         if source.copy_x:
@@ -291,17 +321,9 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
             from_grad.data = source.grad.data + first * source.grad.batch
             _copy_images(&state.outer, &plan.grad, &from_grad, grad.data, images, size, state.k,
                          threads)
-        if threads == 1:
-            _task(state, &x, &grad, x_lines, grad_lines, images * plan.lines, first == 0, 0, tiles,
-                  scratch, ones)
-        else:
-            deal(&queues, tasks, threads)
-            for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-                i = take(&queues, thread)
-                while i >= 0:
-                    _task(state, &x, &grad, x_lines, grad_lines, images * plan.lines, first == 0,
-                          tiles * i // tasks, tiles * (i + 1) // tasks, scratch, ones)
-                    i = take(&queues, thread)
+        work.lines = images * plan.lines
+        work.fresh = first == 0
+        share(_add_tiles, &work, tasks, threads)
         if not source.copy_x:
             x.data += images * x.batch
         if not source.copy_grad:
@@ -309,22 +331,28 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
         first += images
 
 
+cdef void _add_tiles(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    cdef const Additions* a = <const Additions*> work
+    _task(<WeightGradient> a.state, a.x, a.grad, a.x_lines, a.grad_lines, a.lines, a.fresh,
+          a.tiles * task // a.tasks, a.tiles * (task + 1) // a.tasks, a.sums, a.ones)
+
+
 cdef void _copy_images(const Geometry* g, const Pixels* p, const View* from_, char* to,
                        Py_ssize_t images, Py_ssize_t size, const fc_kernels* k,
                        int threads) noexcept nogil:
-    """Whole images, with their padding, one after the other."""
-    cdef Py_ssize_t i
-    for i in prange(images * p.rows, num_threads=threads, schedule="static"):
-        _copy_row(g, p, from_, to + i // p.rows * p.bytes, i // p.rows, i % p.rows, size, k)
+    """Some images, as Copies says."""
+    cdef Copies work = [g, p, from_, to, size, k]
+    share(_copy_row, &work, images * p.rows, threads)
 
 
-cdef void _copy_row(const Geometry* g, const Pixels* p, const View* from_, char* to, Py_ssize_t n,
-                    Py_ssize_t row, Py_ssize_t size, const fc_kernels* k) noexcept nogil:
-    cdef View image = from_[0]
+cdef void _copy_row(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    cdef const Copies* c = <const Copies*> work
+    cdef Py_ssize_t n = task // c.p.rows, row = task % c.p.rows
+    cdef View image = c.images[0]
     cdef Box whole
     whole.origin = [0, 0, 0]
     image.data += n * image.batch
-    pack_pixels(g, p, &image, &whole, to, row, row + 1, size, k)
+    pack_pixels(c.g, c.p, &image, &whole, c.to + n * c.p.bytes, row, row + 1, c.size, c.k)
 
 
 cdef void _find_lines(const Geometry* g, const Layout* plan, const View* x, const View* grad,

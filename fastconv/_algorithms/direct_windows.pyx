@@ -6,14 +6,13 @@
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange
 
 from fastconv._algorithms._direct import supports as _supports
 from fastconv._algorithms._boxes cimport Box, Boxes, box_at, share_out
 from fastconv._algorithms._direct cimport Direct, tile_count
 from fastconv._algorithms._windows cimport see_windows
 from fastconv._core.geometry cimport Geometry, View, view_of
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_CHAIN, fc_kernels, fc_windows
 
 cnp.import_array()
@@ -38,6 +37,8 @@ cdef struct Layout:
 
 
 cdef struct Operands:
+    const Layout* plan
+    const fc_kernels* k
     View x
     View y
     const char* weights      # (filters, taps)
@@ -119,10 +120,12 @@ def run(Windowed state, cnp.ndarray packed, inputs, outputs, threads):
         o.y = view_of(target, state.last)
     o.weights = <const char*> cnp.PyArray_DATA(packed)
     o.bias = state.bias(bias)
-    cdef int workers = usable(threads)
+    cdef int workers = threads
     cdef Layout plan = state.lay_out(workers)
+    o.plan = &plan
+    o.k = state.k
     with nogil:
-        _run(&plan, state.k, &o, workers)
+        share(_box, &o, plan.boxes.units // plan.g.groups * plan.runs, workers)
     if target is not y:
         y[...] = target
 
@@ -153,18 +156,11 @@ cdef class Windowed(Direct):
         return plan
 
 
-cdef void _run(const Layout* plan, const fc_kernels* k, const Operands* o, int threads) noexcept nogil:
-    cdef Py_ssize_t task, tasks = plan.boxes.units // plan.g.groups * plan.runs
-    if threads == 1:  # a parallel region costs more than a small problem
-        for task in range(tasks):
-            _box(plan, k, o, task)
-        return
-    for task in prange(tasks, num_threads=threads, schedule="static"):
-        _box(plan, k, o, task)
-
-
-cdef void _box(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t task) noexcept nogil:
+cdef void _box(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     """One box of one channel for all its filters, or some whole planes of a filter each."""
+    cdef const Operands* o = <const Operands*> work
+    cdef const Layout* plan = o.plan
+    cdef const fc_kernels* k = o.k
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t filters = g.out_channels // g.groups
     cdef Box box = box_at(g, &plan.boxes, task // plan.runs * g.groups + task % plan.runs * plan.run

@@ -9,7 +9,6 @@ from math import prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange
 from libc.string cimport memset
 
 from fastconv._algorithms._direct import supports as _supports
@@ -18,8 +17,7 @@ from fastconv._algorithms._direct cimport Direct, Weights, tile_count
 from fastconv._algorithms._packing cimport Planes, pack_planes, plane_tap, planes_of
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
-from fastconv._core.stealing cimport Queues, deal, take
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport note, share
 from fastconv._kernels.table cimport fc_fused, fc_fused_kernels, fc_kernels
 
 cnp.import_array()
@@ -57,6 +55,9 @@ cdef struct Layout:
 
 
 cdef struct Operands:
+    const Layout* plan
+    const fc_kernels* k
+    int* odd                   # whether there was an Inf or NaN
     View x
     View y
     const char* weights
@@ -131,13 +132,16 @@ def run(Fused state, Scratch packed, inputs, outputs, threads):
         o.y = view_of(target, state.last)
     o.weights = packed.data
     o.bias = state.bias(bias)
-    cdef int workers = usable(threads), odd
+    cdef int workers = threads, odd = 0
     cdef Layout plan = state.lay_out(workers)
     cdef Scratch scratch = acquire(_scratch_bytes(&plan, workers))
     o.points = scratch.data
     o.packed = scratch.data + workers * plan.blocks * plan.points
+    o.plan = &plan
+    o.k = state.k
+    o.odd = &odd
     with nogil:
-        odd = _run(&plan, state.k, &o, workers)
+        share(_task, &o, plan.boxes.units, workers)
     if target is not y:
         y[...] = target
     return odd == 0
@@ -239,21 +243,11 @@ cdef class Fused(Direct):
             (<double*> to)[0] = -(<const double*> weight)[0] if negate else (<const double*> weight)[0]
 
 
-cdef int _run(const Layout* plan, const fc_kernels* k, const Operands* o, int threads) noexcept nogil:
-    cdef Queues queues
-    cdef Py_ssize_t unit
-    cdef int thread, odd = 0
-    if threads == 1:  # a parallel region costs more than a small problem
-        for unit in range(plan.boxes.units):
-            odd |= _box(plan, k, o, unit, 0)
-        return odd
-    deal(&queues, plan.boxes.units, threads)
-    for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-        unit = take(&queues, thread)
-        while unit >= 0:
-            odd |= _box(plan, k, o, unit, thread)
-            unit = take(&queues, thread)
-    return odd
+cdef void _task(const void* work, Py_ssize_t unit, int thread) noexcept nogil:
+    """One box, noting whether there was an Inf or NaN."""
+    cdef const Operands* o = <const Operands*> work
+    if _box(o.plan, o.k, o, unit, thread):
+        note(o.odd)
 
 
 cdef int _box(const Layout* plan, const fc_kernels* k, const Operands* o, Py_ssize_t unit,

@@ -4,7 +4,6 @@
 # the channels where these are adjacent in memory, else along the width; the taps that meet padding
 # are clipped away before a line starts, so that the innermost loops have nothing to check.
 
-from cython.parallel cimport prange
 from libc.math cimport INFINITY
 from libc.stdint cimport (
     INT8_MIN, INT16_MIN, INT32_MIN, INT64_MIN,
@@ -12,7 +11,7 @@ from libc.stdint cimport (
 )
 
 from .._core.geometry cimport Geometry, View, canonical, view_of
-from .._core.threads cimport usable
+from .._core.team cimport share
 from .._core.windows cimport Span, end, inside, steps
 
 name = "direct_pooling"
@@ -67,6 +66,7 @@ def run(Compiled state, packed, inputs, outputs, int threads):
 
 
 cdef enum:
+    RUNS_PER_THREAD = 8
     LINE = 512  # outputs per line: results and codes fit the L1 cache, and a small stack
     PIXELS = 16  # outputs per task, where lines run along the channels
     MAXIMUM = 0
@@ -115,16 +115,24 @@ cdef class Compiled:
         self.job.divisor = problem.divisor
 
 
+# Tasks are taken in runs.
+cdef struct Runs:
+    Work work
+    const Job* job
+    Py_ssize_t tasks, count
+
+
+cdef void _run(const void* work, Py_ssize_t run, int thread) noexcept nogil:
+    """Neighbouring tasks."""
+    cdef const Runs* r = <const Runs*> work
+    r.work(r.job, r.tasks * run // r.count, r.tasks * (run + 1) // r.count, NULL)
+
+
 cdef void _share(Work work, const Job* job, Py_ssize_t tasks, int threads):
     """`work` on all tasks; every output belongs to one task, so threads change no bit."""
-    cdef int count = usable(threads)
-    cdef int t
-    if count == 1:
-        with nogil:
-            work(job, 0, tasks, NULL)
-        return
-    for t in prange(count, num_threads=count, schedule="static", chunksize=1, nogil=True):
-        work(job, tasks * t // count, tasks * (t + 1) // count, NULL)
+    cdef Runs runs = [work, job, tasks, min(tasks, 1 if threads == 1 else threads * RUNS_PER_THREAD)]
+    with nogil:
+        share(_run, &runs, runs.count, threads)
 
 
 cdef inline Py_ssize_t _counted(const Job* job, int axis, Py_ssize_t output) noexcept nogil:

@@ -12,7 +12,6 @@ from math import prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from fastconv._algorithms._direct import too_sparse
@@ -25,8 +24,7 @@ from fastconv._algorithms._splitting cimport (
 )
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
-from fastconv._core.stealing cimport Queues, deal, take
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport share
 from fastconv._kernels.isa import has_tile_unit
 from fastconv._kernels.table cimport (
     FC_DEPTH, FC_SIDE, FC_WEIGHT_TILES, fc_kernels, fc_product, fc_range, fc_split_kernels,
@@ -118,7 +116,7 @@ def run(Splitwise state, SplitWeights packed, inputs, outputs, threads):
         bias = np.ascontiguousarray(bias, np.float32)
     cdef View vx = state.input_view(x), vy = view_of(y, state.last)
     cdef const char* biases = state.bias(bias)
-    cdef int workers = usable(threads)
+    cdef int workers = threads
     cdef Scratch scratch = acquire(
         _shared_bytes(&state.g, &state.plan) + workers * _thread_bytes(&state.plan)
     )
@@ -176,6 +174,22 @@ cdef void _consider(Layout* plan, Py_ssize_t line, Py_ssize_t lines,
         plan.tiles = (line + FC_SIDE - 1) // FC_SIDE
 
 
+# What packs weights.
+cdef struct Packing:
+    void* weights              # the SplitWeights
+    void* state                # a Splitwise
+    const char* source
+    char* stages               # scratch of all threads
+    Py_ssize_t staged
+    fc_range* seen             # one per thread
+
+
+cdef void _pack_block(const void* work, Py_ssize_t block, int thread) noexcept nogil:
+    cdef const Packing* p = <const Packing*> work
+    (<SplitWeights> p.weights).pack_block(<Splitwise> p.state, p.source, block,
+                                          p.stages + thread * p.staged, p.seen + thread)
+
+
 cdef class SplitWeights:
     """Weights in parts, and what their values are like."""
 
@@ -183,17 +197,24 @@ cdef class SplitWeights:
     cdef Extremes values
 
     def __init__(self, Splitwise state, cnp.ndarray weight, int threads):
-        cdef Py_ssize_t total = state.g.groups * state.plan.filter_blocks, i
+        cdef Py_ssize_t total = state.g.groups * state.plan.filter_blocks
         cdef Py_ssize_t staged = state.taps * state.channels * FC_SIDE * 4
         cdef const char* source = <const char*> cnp.PyArray_DATA(weight)
         self.data = acquire(total * state.plan.weight_block)
-        cdef int workers = usable(threads if self.data.size > PARALLEL_PACKING else 1)
+        cdef int workers = threads if self.data.size > PARALLEL_PACKING else 1
         cdef Scratch scratch = acquire(workers * (staged + <Py_ssize_t> sizeof(fc_range)))
         cdef char* stages = scratch.data
         cdef fc_range* seen = <fc_range*> (stages + workers * staged)
+        cdef Packing work
         forget(seen, workers)
-        for i in prange(total, num_threads=workers, schedule="static", nogil=True):
-            self.pack_block(state, source, i, stages + threadid() * staged, seen + threadid())
+        work.weights = <void*> self
+        work.state = <void*> state
+        work.source = source
+        work.stages = stages
+        work.staged = staged
+        work.seen = seen
+        with nogil:
+            share(_pack_block, &work, total, workers)
         self.values = extremes(seen, workers)
 
     def same_bits(self, SplitWeights other):
@@ -291,6 +312,19 @@ cdef bint _run(const Geometry* g, const Layout* plan, Splitwise state, const Vie
     return True
 
 
+# What the products of some images are made of.
+cdef struct Products:
+    const Geometry* g
+    const Layout* plan
+    void* state                # a Splitwise
+    const View* y
+    Py_ssize_t first           # of the images
+    const Tasks* tasks
+    const fc_product* product
+    int splits
+    char* gathered             # scratch of all threads
+
+
 cdef void _compute(const Geometry* g, const Layout* plan, Splitwise state, const View* y,
                    Py_ssize_t first, Py_ssize_t images, const fc_product* product, int splits,
                    char* gathered, int threads) noexcept nogil:
@@ -298,24 +332,27 @@ cdef void _compute(const Geometry* g, const Layout* plan, Splitwise state, const
     cdef Tasks tasks = share_tiles(
         images * g.groups, plan.tiles * plan.lines, plan.filter_blocks,
         plan.parts.blocks * plan.parts.splits * FC_SIDE * plan.parts.position, threads)
-    cdef Py_ssize_t i
-    cdef Queues queues
-    cdef int thread
-    if threads == 1:  # a parallel region costs more than a small problem
-        state.split.enter()
-        for i in range(tasks.count):
-            _task(g, plan, state, y, first, task_of(&tasks, i), product, splits, gathered)
-        state.split.leave()
-        return
-    deal(&queues, tasks.count, threads)
-    for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-        state.split.enter()
-        i = take(&queues, thread)
-        while i >= 0:
-            _task(g, plan, state, y, first, task_of(&tasks, i), product, splits,
-                  gathered + thread * _gathered_bytes())
-            i = take(&queues, thread)
-        state.split.leave()
+    cdef Products work
+    work.g = g
+    work.plan = plan
+    work.state = <void*> state
+    work.y = y
+    work.first = first
+    work.tasks = &tasks
+    work.product = product
+    work.splits = splits
+    work.gathered = gathered
+    share(_products, &work, tasks.count, threads)
+
+
+cdef void _products(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """One task, with the tile unit this thread's own for so long."""
+    cdef const Products* w = <const Products*> work
+    cdef const fc_split_kernels* split = (<Splitwise> w.state).split
+    split.enter()
+    _task(w.g, w.plan, <Splitwise> w.state, w.y, w.first, task_of(w.tasks, task), w.product, w.splits,
+          w.gathered + thread * _gathered_bytes())
+    split.leave()
 
 
 cdef void _task(const Geometry* g, const Layout* plan, Splitwise state, const View* y,

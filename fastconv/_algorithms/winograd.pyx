@@ -10,7 +10,6 @@ from math import prod
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from fastconv._algorithms._direct import NEAR_WEIGHTS, supports as _supports
@@ -23,8 +22,7 @@ from fastconv._algorithms._winograd_tiles cimport (
 from fastconv._algorithms._slots cimport Slots, must_pack, slot_of, slots_for
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
-from fastconv._core.stealing cimport Queues, deal, take
-from fastconv._core.threads cimport usable
+from fastconv._core.team cimport note, share
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile, fc_winograd
 
 cnp.import_array()
@@ -69,6 +67,9 @@ cdef struct Layout:
 
 # Everything a task reads.
 cdef struct Operands:
+    void* state                # a Winograd
+    const Layout* plan
+    int* odd                   # whether there was an Inf or NaN
     View x
     View y
     const char* weights
@@ -82,6 +83,17 @@ cdef struct Operands:
     char* products
     char* gathered
     char* transformed          # one per slot
+    char* copy                 # of the images, channels last
+
+
+# What packs weights.
+cdef struct Transform:
+    void* state                # a Winograd
+    const Weights* weights
+    char* to
+    Py_ssize_t block_bytes
+    char* pieces               # scratch of all threads
+    Py_ssize_t piece
 
 
 def supports(problem):
@@ -144,7 +156,7 @@ def run(Winograd state, Scratch packed, inputs, outputs, threads):
         bias = np.ascontiguousarray(bias, state.dtype)
     cdef Operands o
     cdef const char* biases = state.bias(bias)
-    cdef int workers = usable(threads)
+    cdef int workers = threads
     o.x = state.input_view(x)
     o.y = view_of(y, state.last)
     o.weights = packed.data
@@ -285,18 +297,20 @@ cdef class Winograd(Direct):
         cdef Py_ssize_t total = self.g.groups * plan.blocks, i
         cdef Py_ssize_t block_bytes = plan.points * self.g.kernel[0] * self.channels * plan.lanes * self.size
         cdef Py_ssize_t piece = _pages(PIECE * self.taps * plan.lanes * self.size)
-        cdef int workers = usable(threads if total * block_bytes > PARALLEL_WEIGHTS else 1)
+        cdef int workers = threads if total * block_bytes > PARALLEL_WEIGHTS else 1
         cdef Weights w
         weight = self.see_weights(weight, &w)
         cdef Scratch packed = acquire(total * block_bytes)
         cdef Scratch pieces = acquire(workers * piece)
-        if workers == 1:
-            for i in range(total):
-                self.transform_block(&w, packed.data + i * block_bytes, i, pieces.data)
-        else:
-            for i in prange(total, num_threads=workers, schedule="static", nogil=True):
-                self.transform_block(&w, packed.data + i * block_bytes, i,
-                                     pieces.data + threadid() * piece)
+        cdef Transform work
+        work.state = <void*> self
+        work.weights = &w
+        work.to = packed.data
+        work.block_bytes = block_bytes
+        work.pieces = pieces.data
+        work.piece = piece
+        with nogil:
+            share(_transform_block, &work, total, workers)
         return packed
 
     cdef void transform_block(self, const Weights* w, char* to, Py_ssize_t i, char* taps) noexcept nogil:
@@ -321,8 +335,7 @@ cdef class Winograd(Direct):
         cdef const Units* u = &plan.units
         cdef Py_ssize_t bias_bytes = plan.blocks * plan.lanes * self.size, i
         cdef Py_ssize_t lines = g.batch * plan.copied.rows
-        cdef int odd = 0, thread
-        cdef Queues queues
+        cdef int odd = 0
         cdef Py_ssize_t* offsets = <Py_ssize_t*> scratch
         cdef char* zeros = scratch + _offsets_bytes(g, plan)
         cdef char* padded_bias = zeros + _pages(self.channels * self.size)
@@ -354,27 +367,16 @@ cdef class Winograd(Direct):
         o.gathered = o.products + threads * plan.products
         o.transformed = o.gathered + threads * plan.gathered
         memset(o.transformed, 0, plan.slots.count)
-        if threads == 1:  # a parallel region costs more than a small problem
-            if not plan.in_place:
-                for i in range(lines):
-                    self.copy_line(plan, o, copy, i)
-                _see_copy(plan, o, copy)
-            for i in range(u.units):
-                odd |= self.task(plan, o, i, 0)
-            return odd
+        o.state = <void*> self
+        o.plan = plan
+        o.odd = &odd
         if not plan.in_place:
-            for i in prange(lines, num_threads=threads, schedule="static"):
-                self.copy_line(plan, o, copy, i)
+            o.copy = copy
+            share(_copy_line, o, lines, threads)
             _see_copy(plan, o, copy)
-        deal(&queues, u.units * u.shares, threads)
         if plan.slots.together:
-            for i in prange(u.units * u.rows, num_threads=threads, schedule="static"):
-                self.unit_inputs(plan, o, i // u.rows, i // u.rows, i % u.rows)
-        for thread in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-            i = take(&queues, thread)
-            while i >= 0:
-                odd |= self.task(plan, o, i, thread)
-                i = take(&queues, thread)
+            share(_transform_row, o, u.units * u.rows, threads)
+        share(_task, o, u.units * u.shares, threads)
         return odd
 
     cdef void copy_line(self, const Layout* plan, const Operands* o, char* to, Py_ssize_t i) noexcept nogil:
@@ -575,3 +577,28 @@ cdef void _see_copy(const Layout* plan, Operands* o, char* copy) noexcept nogil:
     o.x.data = copy
     o.x.batch = plan.copied.bytes
     o.x.axis = [plan.copied.slice, plan.copied.row, plan.copied.pixel]
+
+
+cdef void _transform_block(const void* work, Py_ssize_t block, int thread) noexcept nogil:
+    cdef const Transform* t = <const Transform*> work
+    (<Winograd> t.state).transform_block(t.weights, t.to + block * t.block_bytes, block,
+                                         t.pieces + thread * t.piece)
+
+
+cdef void _copy_line(const void* work, Py_ssize_t line, int thread) noexcept nogil:
+    cdef const Operands* o = <const Operands*> work
+    (<Winograd> o.state).copy_line(o.plan, o, o.copy, line)
+
+
+cdef void _transform_row(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """One row of tiles of a unit that all threads need."""
+    cdef const Operands* o = <const Operands*> work
+    cdef Py_ssize_t rows = o.plan.units.rows
+    (<Winograd> o.state).unit_inputs(o.plan, o, task // rows, task // rows, task % rows)
+
+
+cdef void _task(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """A task, noting whether there was an Inf or NaN."""
+    cdef const Operands* o = <const Operands*> work
+    if (<Winograd> o.state).task(o.plan, o, task, thread):
+        note(o.odd)

@@ -14,8 +14,8 @@ windows        where the taps of a window meet the input; winners: taps into fla
 dtypes         which dtypes there are, and what carries their arithmetic
 integers       exact sums: bounds, carriers, results that fit or raise
 settings       what calls are computed with, for the process or a block of code
-threads        how many threads may work; fork safety
-stealing       tasks dealt out to threads, who help each other
+threads        how many threads may work
+team           the threads, to whom tasks are dealt out
 processor      its name
 arena          scratch memory, reused between calls
 blas, fft      the only doors to BLAS and to FFT libraries

@@ -1,18 +1,27 @@
 """From the winning taps of a max pooling, as a room writes them, to positions in the input."""
 
-from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 import numpy as np
 
 from .geometry cimport Geometry, canonical, view_of
-from .threads cimport usable
+from .team cimport share
 from .windows cimport Span, inside
 
 ctypedef fused code_t:
     uint8_t
     uint16_t
     uint32_t
+
+
+# What all rows need.
+cdef struct Decoding:
+    const Geometry* g
+    const uint64_t* table      # of offsets by tap
+    const char* codes
+    char* positions
+    Py_ssize_t size, inner     # outputs of a row, channels among them
+    int itemsize               # of the codes
 
 
 def indices(problem, codes, threads):
@@ -30,26 +39,28 @@ def indices(problem, codes, threads):
     cdef Py_ssize_t rows = positions.size // (inner * g.output[2])
     cdef char* source = view_of(codes, last).data
     cdef char* target = view_of(positions, last).data
-    if codes.dtype == np.uint8:
-        _share[uint8_t](&g, <const uint8_t*> source, <int64_t*> target, rows, inner, threads)
-    elif codes.dtype == np.uint16:
-        _share[uint16_t](&g, <const uint16_t*> source, <int64_t*> target, rows, inner, threads)
-    else:
-        _share[uint32_t](&g, <const uint32_t*> source, <int64_t*> target, rows, inner, threads)
+    # Taps are looked up rather than divided by the kernel: there are few.
+    cdef uint64_t[256] table
+    cdef Decoding work = [&g, table, source, target, g.output[2] * inner, inner, codes.itemsize]
+    cdef uint32_t tap
+    for tap in range(256):
+        table[tap] = _offset(&g, tap)
+    cdef int workers = threads
+    with nogil:
+        share(_row, &work, rows, workers)
     return positions
 
 
-cdef void _share(const Geometry* g, const code_t* codes, int64_t* positions, Py_ssize_t rows,
-                 Py_ssize_t inner, int threads):
-    cdef Py_ssize_t row, size = g.output[2] * inner
-    cdef int count = usable(threads)
-    # Taps are looked up rather than divided by the kernel: there are few.
-    cdef uint64_t[256] table
-    cdef uint32_t tap
-    for tap in range(256):
-        table[tap] = _offset(g, tap)
-    for row in prange(rows, num_threads=count, schedule="static", nogil=True):
-        _decode[code_t](g, table, row, codes + row * size, positions + row * size, inner)
+cdef void _row(const void* work, Py_ssize_t row, int thread) noexcept nogil:
+    cdef const Decoding* d = <const Decoding*> work
+    cdef const char* codes = d.codes + row * d.size * d.itemsize
+    cdef int64_t* to = <int64_t*> d.positions + row * d.size
+    if d.itemsize == 1:
+        _decode[uint8_t](d.g, d.table, row, <const uint8_t*> codes, to, d.inner)
+    elif d.itemsize == 2:
+        _decode[uint16_t](d.g, d.table, row, <const uint16_t*> codes, to, d.inner)
+    else:
+        _decode[uint32_t](d.g, d.table, row, <const uint32_t*> codes, to, d.inner)
 
 
 cdef void _decode(const Geometry* g, const uint64_t* table, Py_ssize_t row, const code_t* codes,

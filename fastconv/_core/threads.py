@@ -1,17 +1,12 @@
-"""How many threads may work, and what happens after a fork.
+"""How many threads may work.
 
 The default is the smallest of ``FASTCONV_NUM_THREADS`` (or else ``OMP_NUM_THREADS``) and the
-number of processors this process may run on. A process forked from one whose OpenMP pool was
-already started runs serially: libgomp's workers do not survive a fork, and its next parallel
-region would wait for them forever.
+number of processors this process may run on.
 """
 
 import os
 
 from .arguments import as_int
-
-cdef bint _pool_started = False
-cdef bint _serial = False
 
 
 def available():
@@ -44,22 +39,3 @@ def check(threads):
     if not 1 <= threads <= 1024:
         raise ValueError(f"config: threads must be between 1 and 1024, got {threads}")
     return threads
-
-
-cpdef int usable(int wanted) noexcept:
-    """How many of the `wanted` threads a parallel region may start now."""
-    global _pool_started
-    if _serial or wanted <= 1:
-        return 1
-    _pool_started = True
-    return wanted
-
-
-def _after_fork_in_child():
-    global _serial
-    if _pool_started:
-        _serial = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

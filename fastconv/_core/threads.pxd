@@ -1,1 +1,0 @@
-cpdef int usable(int wanted) noexcept
