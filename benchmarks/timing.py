@@ -60,6 +60,17 @@ def burst(call, seconds):
             return Burst(min(samples), lower_quartile(samples), inner * len(samples))
 
 
+def calls(call, count, seconds):
+    """Seconds of every one of `count` calls, after one to warm up; of fewer in `seconds`."""
+    found, end = [], perf_counter_ns() + int(seconds * 1e9)
+    call()
+    while len(found) < count and perf_counter_ns() < end:
+        start = perf_counter_ns()
+        call()
+        found.append(1e-9 * (perf_counter_ns() - start))
+    return found
+
+
 def _warm(call, seconds):
     """Call for `seconds`; the shortest call seen."""
     shortest, end = float("inf"), perf_counter_ns() + int(seconds * 1e9)

@@ -46,7 +46,7 @@ int main(void)
     pthread_atfork(NULL, NULL, fc_after_fork_in_child);
     for (long i = 0; i < 8; i++)
         pthread_create(&callers[i], NULL, caller, (void *)(i + 1));
-#if defined(__SANITIZE_ADDRESS__) /* whose allocator may be locked for ever in a child */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* locks of theirs stay locked in a child */
     int forks = 0;
 #else
     int forks = 10;

@@ -6,6 +6,8 @@ Started as ``python -m benchmarks.peers.worker RIVAL THREADS``. Requests:
     operands and the true result lie in the folder as ``.npy``; answers with the error of the
     rival's result, or with its refusal
 ``{"do": "burst", "seconds": ...}``   answers with the seconds per call of one burst
+``{"do": "calls", "count": ..., "seconds": ...}``   answers with the seconds of so many single
+    calls, of fewer if that takes longer
 ``{"do": "forget"}``                  drops the problem
 """
 
@@ -51,6 +53,8 @@ def main(name, threads):
             answer(**fields)
         elif request["do"] == "burst":
             answer(**timing.burst(prepared.call, request["seconds"])._asdict())
+        elif request["do"] == "calls":
+            answer(seconds=timing.calls(prepared.call, request["count"], request["seconds"]))
         else:
             prepared = None
             answer()

@@ -13,13 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <time.h>
+
 #if !defined(FC_OPENMP)
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 #endif
-#if defined(__linux__)
+#if defined(__linux__) /* with _GNU_SOURCE defined */
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -33,7 +35,9 @@ enum {
     FC_MOST_RUNS = 64,
     /* Nanoseconds that a thread looks out for work, or for a worker's end, before it goes to sleep:
        calls that follow each other closely find their workers awake. */
-    FC_PATIENCE = 25000,
+    FC_PATIENCE = 50000,
+    /* Nanoseconds after which a waiting caller looks whether the worker runs at all. */
+    FC_SOON = 300000,
 };
 
 typedef struct {
@@ -49,6 +53,13 @@ typedef struct {
     int queues;
     fc_queue queue[FC_MOST_QUEUES];
 } fc_job;
+
+static inline int64_t fc_now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
 
 /* Its own tasks, then the others'. */
 static void fc_do_tasks(fc_job *job, int thread)
@@ -106,7 +117,11 @@ typedef struct {
     int thread; /* its number in the job */
     fc_job *job;
     char apart[112];
-#if !defined(__linux__)
+#if defined(__linux__)
+    pid_t id;
+    clockid_t clock; /* of the processor time that it uses */
+    int barred; /* the processor that it must not use, or -1 */
+#else
     pthread_mutex_t lock;
     pthread_cond_t changed;
 #endif
@@ -126,13 +141,6 @@ static inline void fc_look_away(void)
 #endif
 }
 
-static inline int64_t fc_now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
 /* The worker's state once it is no longer `state`, or after a while. */
 static uint32_t fc_watch(const fc_worker *worker, uint32_t state)
 {
@@ -148,12 +156,13 @@ static uint32_t fc_watch(const fc_worker *worker, uint32_t state)
     return seen;
 }
 
-/* Sleep while `worker` is in `state`; may return early. */
-static void fc_sleep(fc_worker *worker, uint32_t state)
+/* Sleep while `worker` is in `state`, for `time` at most if that is not NULL; may return early. */
+static void fc_sleep(fc_worker *worker, uint32_t state, const struct timespec *time)
 {
 #if defined(__linux__)
-    syscall(SYS_futex, &worker->state, FUTEX_WAIT_PRIVATE, state, NULL, NULL, 0);
+    syscall(SYS_futex, &worker->state, FUTEX_WAIT_PRIVATE, state, time, NULL, 0);
 #else
+    (void)time;
     pthread_mutex_lock(&worker->lock);
     if (__atomic_load_n(&worker->state, __ATOMIC_ACQUIRE) == state)
         pthread_cond_wait(&worker->changed, &worker->lock);
@@ -172,6 +181,33 @@ static void fc_wake(fc_worker *worker)
 #endif
 }
 
+/* Keep a worker off the processor that its caller is on, where it would wait for the caller's end. A
+   kernel may wake it there: to pack threads together saves power. */
+static void fc_bar(fc_worker *worker, int processor)
+{
+#if defined(__linux__)
+    cpu_set_t allowed;
+    pid_t id = __atomic_load_n(&worker->id, __ATOMIC_ACQUIRE);
+    if (worker->barred == processor || id == 0 || sched_getaffinity(0, sizeof allowed, &allowed))
+        return;
+    if (CPU_COUNT(&allowed) > 1)
+        CPU_CLR(processor, &allowed);
+    if (sched_setaffinity(id, sizeof allowed, &allowed) == 0)
+        worker->barred = processor;
+#else
+    (void)worker, (void)processor;
+#endif
+}
+
+static int fc_here(void)
+{
+#if defined(__linux__)
+    return sched_getcpu();
+#else
+    return 0;
+#endif
+}
+
 static inline int fc_change(fc_worker *worker, uint32_t from, uint32_t to)
 {
     return __atomic_compare_exchange_n(&worker->state, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
@@ -180,12 +216,15 @@ static inline int fc_change(fc_worker *worker, uint32_t from, uint32_t to)
 static void *fc_serve(void *argument)
 {
     fc_worker *me = argument;
+#if defined(__linux__)
+    __atomic_store_n(&me->id, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+#endif
     for (;;) {
         uint32_t state = fc_watch(me, FC_READY);
         if (state == FC_READY)
             fc_change(me, FC_READY, FC_ASLEEP);
         else if (state == FC_ASLEEP)
-            fc_sleep(me, FC_ASLEEP);
+            fc_sleep(me, FC_ASLEEP, NULL);
         else if (state == FC_CALLED && fc_change(me, FC_CALLED, FC_AT_WORK)) {
             fc_do_tasks(me->job, me->thread);
             if (__atomic_exchange_n(&me->state, FC_READY, __ATOMIC_ACQ_REL) == FC_AWAITED)
@@ -213,12 +252,18 @@ static void fc_hire(int wanted)
         int i = fc_worker_count;
         fc_worker *worker = &fc_workers[i];
         worker->state = FC_READY;
-#if !defined(__linux__)
+#if defined(__linux__)
+        worker->id = 0;
+        worker->barred = -1;
+#else
         pthread_mutex_init(&worker->lock, NULL);
         pthread_cond_init(&worker->changed, NULL);
 #endif
         if (pthread_create(&id, &attributes, fc_serve, worker))
             break;
+#if defined(__linux__)
+        pthread_getcpuclockid(id, &worker->clock);
+#endif
         __atomic_store_n(&fc_worker_count, i + 1, __ATOMIC_RELEASE);
         __atomic_fetch_or(&fc_free[i / 64], (uint64_t)1 << i % 64, __ATOMIC_RELEASE);
     }
@@ -230,7 +275,7 @@ static void fc_hire(int wanted)
 /* Call up to `wanted` workers that are free, the same ones first at every call. */
 static int fc_call(fc_job *job, int wanted, fc_worker **called)
 {
-    int count = 0;
+    int count = 0, here = fc_here();
     for (int word = 0; word < (int)(sizeof fc_free / sizeof *fc_free) && count < wanted; word++) {
         uint64_t bits = __atomic_load_n(&fc_free[word], __ATOMIC_RELAXED);
         while (bits && count < wanted) {
@@ -243,6 +288,7 @@ static int fc_call(fc_job *job, int wanted, fc_worker **called)
             worker->job = job;
             worker->thread = ++count;
             called[count - 1] = worker;
+            fc_bar(worker, here);
             if (__atomic_exchange_n(&worker->state, FC_CALLED, __ATOMIC_ACQ_REL) == FC_ASLEEP)
                 fc_wake(worker);
         }
@@ -250,14 +296,54 @@ static int fc_call(fc_job *job, int wanted, fc_worker **called)
     return count;
 }
 
-/* Take the call back, or wait until the worker has done what it began. */
+/* Let a worker that does not run have the processor of its caller, who has nothing to do but wait. */
+static void fc_fetch(fc_worker *worker)
+{
+#if defined(__linux__)
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(sched_getcpu(), &here);
+    if (sched_setaffinity(worker->id, sizeof here, &here) == 0)
+        worker->barred = -1;
+#else
+    (void)worker;
+#endif
+}
+
+/* Nanoseconds of processor time that a worker has used. */
+static int64_t fc_used(const fc_worker *worker)
+{
+#if defined(__linux__)
+    struct timespec time;
+    if (clock_gettime(worker->clock, &time) == 0)
+        return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+#endif
+    (void)worker;
+    return 0;
+}
+
+/* Wait until a worker has done what it began. */
+static void fc_await(fc_worker *worker)
+{
+    const struct timespec soon = {0, FC_SOON};
+    int64_t before = fc_used(worker);
+    while (fc_watch(worker, FC_AT_WORK) == FC_AT_WORK) {
+        int64_t used = fc_used(worker);
+        if (used - before < FC_PATIENCE / 4)
+            fc_fetch(worker);
+        before = used;
+        if (fc_change(worker, FC_AT_WORK, FC_AWAITED)) {
+            fc_sleep(worker, FC_AWAITED, &soon);
+            fc_change(worker, FC_AWAITED, FC_AT_WORK);
+        }
+    }
+}
+
+/* Take the call back, or wait. */
 static void fc_dismiss(fc_worker *worker)
 {
-    if (!fc_change(worker, FC_CALLED, FC_READY)) {
-        if (fc_watch(worker, FC_AT_WORK) == FC_AT_WORK && fc_change(worker, FC_AT_WORK, FC_AWAITED))
-            while (__atomic_load_n(&worker->state, __ATOMIC_ACQUIRE) == FC_AWAITED)
-                fc_sleep(worker, FC_AWAITED);
-    }
+    if (!fc_change(worker, FC_CALLED, FC_READY) && fc_watch(worker, FC_AT_WORK) == FC_AT_WORK)
+        fc_await(worker);
     ptrdiff_t i = worker - fc_workers;
     __atomic_fetch_or(&fc_free[i / 64], (uint64_t)1 << i % 64, __ATOMIC_RELEASE);
 }

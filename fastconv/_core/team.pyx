@@ -1,10 +1,12 @@
 """Parallel loops: the one team of threads; see ``team.h``."""
 
 import os
-from time import perf_counter_ns
+
+from libc.stdint cimport int64_t
 
 cdef extern from "team.h" nogil:
     ctypedef void (*fc_task)(const void*, Py_ssize_t, int) noexcept nogil
+    int64_t fc_now()
     void fc_share(fc_task run, const void* work, Py_ssize_t tasks, int threads)
     void fc_after_fork_in_child() noexcept
 
@@ -21,15 +23,19 @@ cdef void share(task_t run, const void* work, Py_ssize_t tasks, int threads) noe
     fc_share(<fc_task> run, work, tasks, threads)
 
 
-cdef void _nothing(const void* work, Py_ssize_t task, int thread) noexcept nogil:
-    pass
+cdef void _for_a_while(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    cdef int64_t end = (<const int64_t*> work)[0] + fc_now()
+    while fc_now() < end:
+        pass
 
 
-def region_seconds(int threads, Py_ssize_t rounds=1000):
-    """Seconds that an empty parallel loop takes, one after another."""
+def region_seconds(int threads, Py_ssize_t rounds=200, int64_t nanoseconds=20_000):
+    """Seconds that a parallel loop takes longer than its tasks, one of 20 us for each thread."""
     cdef Py_ssize_t i
-    start = perf_counter_ns()
+    cdef int64_t start, taken
     with nogil:
+        start = fc_now()
         for i in range(rounds):
-            fc_share(_nothing, NULL, threads, threads)
-    return (perf_counter_ns() - start) / rounds * 1e-9
+            fc_share(_for_a_while, &nanoseconds, threads, threads)
+        taken = fc_now() - start
+    return (taken / <double> rounds - nanoseconds) * 1e-9
