@@ -161,7 +161,8 @@ _BATCHES = 8
 
 
 def _planned(op, args, kwargs, settings):
-    return Plan(op, pose(op, args, kwargs, settings, prepacked=True), settings)
+    posed = pose(op, args, kwargs, settings, prepacked=True)
+    return (Plan if len(posed.data) == 1 else PlanOfSeveral)(op, posed, settings)
 
 
 def _explained(problem, settings, asked, unasked=_NOTHING, prepacked=False):
@@ -216,6 +217,7 @@ class Plan:
         self._form = self._forms[0]
         self._batches = {}
         self._prepared = posed.call.prepare(posed.arguments)
+        self._run = posed.call.bind(self._prepared)
         # What is captured is the plan's own; what it is called with is not captured.
         own = {key: np.array(posed.arguments[key]) for key in ("weight", "bias")
                if isinstance(posed.arguments.get(key), np.ndarray)}  # fmt: skip
@@ -229,12 +231,12 @@ class Plan:
         self.workspace = max((one.workspace for one in executables), default=0)
         self.threads = executables[0].threads if executables else 1
 
-    def __call__(self, *inputs, out=None):
-        """What the function returns for `inputs`, in `out` if given."""
-        if len(inputs) != 1 or not self._form.fits(inputs[0]) or len(self._forms) != 1:
-            plan, inputs = self._for(inputs)
-            return plan._call.planned(plan._prepared, out, *inputs)
-        return self._call.planned(self._prepared, out, inputs[0])
+    def __call__(self, input, out=None):
+        """What the function returns for `input`, in `out` if given."""
+        if not self._form.fits(input):
+            plan, (input,) = self._for((input,))
+            return plan._run(input, out)
+        return self._run(input, out)
 
     def explain(self):
         """The Explanation of the plan's algorithm; see `fastconv.explain`."""
@@ -283,6 +285,7 @@ class Plan:
             # What is the same is held once.
             other._arguments = self._arguments
             other._prepared = _shared(other._prepared, self._prepared)
+            other._run = other._call.bind(other._prepared)
             if len(self._batches) >= _BATCHES:
                 self._batches.clear()
             self._batches[batch] = other
@@ -290,6 +293,15 @@ class Plan:
 
     def __repr__(self):
         return f"<fastconv plan: {self.problem}, by {self.algorithm}>"
+
+
+class PlanOfSeveral(Plan):
+    """A `Plan` that is called with several arrays, as those of gradients are."""
+
+    def __call__(self, *inputs, out=None):
+        """What the function returns for `inputs`."""
+        plan, inputs = self._for(inputs)
+        return plan._run(*inputs, out)
 
 
 def _without_batch(specs):

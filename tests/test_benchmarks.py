@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
 import fastconv
-from benchmarks import oracle, overhead, precision, problem_sets, suite, timing
+from benchmarks import busy, oracle, overhead, precision, problem_sets, suite, timing
 from benchmarks.peers import __main__ as command
 from benchmarks.peers import report
 from benchmarks.peers.contest import Outcome, Row
@@ -454,3 +454,23 @@ def test_overheads_are_those_of_right_answers(monkeypatch):
     monkeypatch.setattr(oracle, "answer", lambda *_: np.zeros(case.output_shape("channels_first")))
     with pytest.raises(AssertionError, match="wrong answer of fastconv"):
         overhead.calls(case, [])
+
+
+# --- busy machines -----------------------------------------------------------------------------
+
+
+def test_the_table_of_busy_machines(tmp_path, monkeypatch):
+    monkeypatch.setattr(busy, "CALLS", 3)
+    monkeypatch.setattr(busy, "SETTLING", 0)
+    document = tmp_path / "document.md"
+    document.write_text("a\n<!-- table:busy -->\n<!-- /table -->\nb\n")
+    busy.main(["--only", "5x5", "--rivals", "fastconv", "--rounds", "1", "--into", str(document)])
+    rows = [line for line in document.read_text().splitlines() if line.startswith("| 5x5")]
+    assert len(rows) == 1
+    cells = [cell.strip() for cell in rows[0].split("|")[3:-1]]
+    assert len(cells) >= 2 and all(float(part) > 0 for cell in cells for part in cell.split(" / "))
+    document = (ROOT / "docs" / "performance.md").read_text()
+    assert report.fill(document, {"busy": ""})[1] == []
+    for arguments in (["--only", "nothing"], ["--rivals", "nobody"]):
+        with pytest.raises(SystemExit):
+            busy.main(arguments)

@@ -96,8 +96,8 @@ def test_every_operation(name, threads):
         elif "pool" not in name:
             with pytest.raises(TypeError, match="take no out"):
                 plan(*inputs, out=np.zeros(1))
-        with pytest.raises(TypeError, match="is called with"):
-            plan(*inputs, *inputs)
+        with pytest.raises(TypeError, match="is called with|positional arguments"):
+            plan(*inputs, *inputs, *inputs)
         with pytest.raises(ValueError, match="made for an input of shape"):
             plan(*(a[..., :-1] for a in inputs))
 

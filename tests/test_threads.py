@@ -166,3 +166,42 @@ def test_bands_of_planes_give_the_same_bits_for_any_number_of_threads(kernel, si
         with fastconv.config(threads=threads):
             results.append(fastconv.conv2d(x, w, algorithm="direct_planes").tobytes())
     assert len(set(results)) == 1
+
+
+def test_two_hundred_repeats_give_the_same_bits():
+    x, w, g = normal(2, 16, 20, 20), normal(24, 16, 3, 3), normal(2, 24, 20, 20)
+    calls = [
+        lambda: fastconv.conv2d(x, w, padding=1),
+        lambda: fastconv.grad.conv2d_weight(x, w.shape, g, padding=1),
+        lambda: fastconv.grad.conv2d_input(x.shape, w, g, padding=1),
+        lambda: fastconv.max_pool2d(x, 3, return_indices=True)[1],
+    ]
+    for call in calls:
+        expected = call().tobytes()
+        for repeat in range(200):
+            with fastconv.config(threads=(1, 2, 3, 5)[repeat % 4]):
+                assert call().tobytes() == expected
+
+
+def test_a_forked_child_computes_on_threads():
+    """While other threads of its parent compute, and after its own first call."""
+    program = """if True:
+        import os, threading, numpy as np, fastconv
+        x, w = np.ones((1, 32, 40, 40), "f"), np.ones((32, 32, 3, 3), "f")
+        stop = False
+        def work():
+            while not stop:
+                fastconv.conv2d(x, w)
+        callers = [threading.Thread(target=work) for _ in range(3)]
+        [caller.start() for caller in callers]
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                right = all((fastconv.conv2d(x, w) == 288).all() for _ in range(3))
+                os._exit(0 if right else 1)
+            assert os.waitpid(child, 0)[1] == 0
+        stop = True
+        [caller.join() for caller in callers]
+        print("done")
+    """
+    assert python(program, FASTCONV_NUM_THREADS="3").stdout == "done\n"

@@ -29,5 +29,5 @@ and the call:
 ``asked(arguments)``      what the planner is asked, as a list of Asked, the most work first; empty
                           where nothing is multiplied (or, with ``unasked``, for another reason)
 ``prepare(arguments)``    what a plan keeps: copies of what it captures, packed weights
-``planned(prepared, out, *data)``   the result, in `out` if it is given
+``bind(prepared)``        a function of the data and ``out`` (or None), which gives the result
 """

@@ -1,5 +1,7 @@
 """Convolution, in 1-D, 2-D and 3-D."""
 
+from functools import partial
+
 import numpy as np
 
 from .._core import integers, padding as padding_modes, sizes
@@ -53,7 +55,7 @@ def convolve(
             data_format, padding_mode, flip, activation, precision, algorithm, settings,
         ))  # fmt: skip
         _calls.keep(key, call)
-    return call.run(input, weight, bias, out)
+    return call.run(weight, bias, None, input, out)
 
 
 def parse(name, arguments, settings, prepacked=False):
@@ -160,10 +162,9 @@ class ConvCall:
         weight, bias = np.array(arguments["weight"]), arguments["bias"]
         return weight, None if bias is None else np.array(bias), self.pack(weight)
 
-    def planned(self, prepared, out, input):
-        """The result with what was prepared."""
-        weight, bias, packed = prepared
-        return self.run(input, weight, bias, out, packed)
+    def bind(self, prepared):
+        """`run` with what was prepared."""
+        return partial(self.run, *prepared)
 
     def pack(self, weight):
         """Packed weights for `run`; None where the way through other dtypes packs its own."""
@@ -171,8 +172,8 @@ class ConvCall:
             return None
         return self._executable.prepare(self._rearranged(weight))
 
-    def run(self, input, weight, bias, out, packed=None):
-        """The result: `out` if given, or a new array."""
+    def run(self, weight, bias, packed, input, out):
+        """The result: `out` if given, or a new array; without packed weights they are packed now."""
         input = native(input)
         if out is None:
             out = target = self._form.empty(input)

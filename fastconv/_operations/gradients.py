@@ -1,5 +1,6 @@
 """Gradients of a convolution to its input, its weight and its bias."""
 
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -175,13 +176,16 @@ class GradCall:
         weight = self._adjoint(np.array(arguments["weight"]))
         return weight, self._input.pack(weight)
 
-    def planned(self, prepared, out, *inputs):
-        """The gradients with what was prepared."""
+    def bind(self, prepared):
+        """What a plan calls, with what was prepared."""
+        return partial(self._planned, *prepared)
+
+    def _planned(self, weight, packed, *inputs):
+        *data, out = inputs
         if out is not None:
             raise TypeError(f"{self.op}: gradients take no out")
-        weight, packed = prepared
-        input = inputs[0] if len(inputs) > 1 else None
-        return self._alone(self._gradients(input, weight, inputs[-1], packed))
+        input = data[0] if len(data) > 1 else None
+        return self._alone(self._gradients(input, weight, data[-1], packed))
 
     def _alone(self, gradients):
         """What the public function returns of all three."""
@@ -218,7 +222,7 @@ class GradCall:
 
     def _grad_input(self, weight, grad_output, packed):
         shape = self._input_shape
-        gradient = self._input.run(grad_output, weight, None, None, packed)
+        gradient = self._input.run(weight, None, packed, grad_output, None)
         if self._arguments.materialise is None:
             return gradient
         pads, axes, mode = self._arguments.materialise

@@ -1,5 +1,6 @@
 """Locally connected layers: a convolution whose kernel is another one at every output position."""
 
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -41,7 +42,7 @@ def locally_connected(ndim, input, weight, bias, stride, padding, dilation, data
             op, ndim, input, weight, bias, stride, padding, dilation, data_format, settings
         )
         _calls.keep(key, call)
-    return call.run(input, weight, bias)
+    return call.run(weight, bias, input)
 
 
 def parse(name, arguments, settings, prepacked=False):
@@ -113,14 +114,14 @@ class LocalCall:
         bias = arguments["bias"]
         return np.array(arguments["weight"]), None if bias is None else np.array(bias)
 
-    def planned(self, prepared, out, input):
-        """The result with what was prepared."""
+    def bind(self, prepared):
+        """`run` with what was prepared."""
+        return partial(self.run, *prepared)
+
+    def run(self, weight, bias, input, out=None):
+        """A new array."""
         if out is not None:
             raise TypeError(f"{self.op}: locally connected layers take no out")
-        return self.run(input, *prepared)
-
-    def run(self, input, weight, bias):
-        """A new array."""
         p = self.problem
         x = native(input)
         wide = _sum_dtype(x, weight, bias)

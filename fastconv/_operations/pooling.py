@@ -1,5 +1,6 @@
 """Max and average pooling, of windows and of whole planes."""
 
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -34,7 +35,7 @@ def max_pool(
         op, "max_pool", ndim, x, kernel_size, stride, padding, dilation, ceil_mode, True, None,
         data_format,
     )  # fmt: skip
-    return call.planned(winners_as, out, x)
+    return call.run_as(winners_as, x, out)
 
 
 def avg_pool(
@@ -230,7 +231,11 @@ class PoolCall:
         indices, cache = (arguments.get(f"return_{what}", False) for what in ("indices", "cache"))
         return _winners_as(self.op, indices, cache)
 
-    def planned(self, winners_as, out, input):
+    def bind(self, winners_as):
+        """`run_as` with what was prepared."""
+        return partial(self.run_as, winners_as)
+
+    def run_as(self, winners_as, input, out):
         """What the public function returns."""
         if winners_as is None:
             return self.run(input, out)

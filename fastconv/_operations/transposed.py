@@ -46,7 +46,7 @@ def convolve_transposed(
             groups, dilation, data_format, activation, precision, algorithm, settings,
         ))  # fmt: skip
         _calls.keep(key, call)
-    return call.run(input, weight, bias, out)
+    return call.run(weight, bias, None, input, out)
 
 
 def parse(name, arguments, settings, prepacked=False):
