@@ -16,7 +16,7 @@ from statistics import median
 import numpy as np
 
 import fastconv
-from fastconv import ceiling
+
 from fastconv._core.processor import processor
 from fastconv._kernels import isa
 from fastconv._pose import pose
@@ -206,7 +206,7 @@ def markdown(rows, versions, missing, others):
         lines.append(f"* {_overhead(name)}: at most {most:.2f}; promised: {limit}, {kept}.")
     lines += [f"* Missing: {name}: {reason}." for name, reason in missing.items()]
     lines.append(
-        f"* Versions: {'; '.join(dict.fromkeys([f'fastconv {ceiling.version()}', *versions]))}."
+        f"* Versions: {'; '.join(dict.fromkeys([f'fastconv {fastconv.__version__}', *versions]))}."
     )
     return "\n".join(lines) + "\n"
 

@@ -18,6 +18,7 @@ _core, _kernels, _algorithms, _planner, _operations, _commands, _demo
 """
 
 from . import filters, grad, shapes, wisdom
+from ._core.version import VERSION
 from .config import config, get_config, set_config, show_config
 from .conv import conv1d, conv2d, conv3d
 from .conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -36,7 +37,7 @@ from .pool import (
     max_pool3d,
 )
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ArgmaxCache",

@@ -9,7 +9,6 @@ import json
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
 from pathlib import Path
 from threading import Barrier
 from time import perf_counter
@@ -19,6 +18,7 @@ import numpy as np
 
 from ._core import threads as _threads
 from ._core.processor import processor
+from ._core.version import VERSION
 from ._kernels import isa
 
 name = "ceiling"
@@ -74,17 +74,9 @@ def measured(threads=None, *, level=None, seconds=_SECONDS, refresh=False):
     count = max((c for c in counts if c <= asked), default=min(counts))
     level = level or isa.active()
     flops = table["flops"][level][str(count)]
-    machine = {"cpu": processor(), "level": level, "version": version()}
+    machine = {"cpu": processor(), "level": level, "version": VERSION}
     copy = tuple(map(tuple, table["copy"][str(count)]))
     return Ceiling(level, asked, flops["float32"], flops["float64"], copy, machine)
-
-
-def version():
-    """The version of the installed package."""
-    try:
-        return metadata.version("fastconv")
-    except metadata.PackageNotFoundError:
-        return "source"
 
 
 def _measure(seconds):
@@ -177,7 +169,7 @@ def cache_path():
 
 def _key():
     levels = ",".join(isa.available())
-    return f"{_SCHEMA}; {processor()}; {levels}; {_threads.available()} threads; {version()}"
+    return f"{_SCHEMA}; {processor()}; {levels}; {_threads.available()} threads; {VERSION}"
 
 
 def _table(seconds, refresh):
@@ -244,7 +236,7 @@ def run(arguments):
     """Print the ceilings of every level and number of threads."""
     table = _table(arguments.seconds, arguments.refresh)
     if arguments.json:
-        print(json.dumps({"machine": processor(), "version": version(), **table}, indent=1))
+        print(json.dumps({"machine": processor(), "version": VERSION, **table}, indent=1))
         return 0
     print(f"{processor()}\n")
     print(f"{'multiply-adds, GFLOP/s':<24}{'threads':>8}" + "".join(f"{d:>12}" for d in _DTYPES))

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from ._core import blas, settings, threads as _threads
 from ._core.arguments import as_int, one_of
 from ._core.settings import PRECISIONS, TUNINGS, current
+from ._core.version import VERSION
 from ._kernels import isa
 from ._operations._arguments import check_algorithm
 from ._planner import wisdom
@@ -77,7 +78,7 @@ def _checked(changes):
 def show_config():
     """Print version, machine, settings and wisdom, one fact per line."""
     facts = {
-        "fastconv": wisdom.version(),
+        "fastconv": VERSION,
         "processor": f"{wisdom.processor()}, {_threads.available()} usable",
         "kernel level": f"{isa.active()} (available: {', '.join(isa.available())})",
         **get_config(),

@@ -9,7 +9,7 @@ from . import _tuning
 from ._core import threads as _threads
 from ._core.arrays import Form
 from ._core.problem import Problem
-from ._planner import explanation, planner
+from ._planner import explanation
 from ._pose import asked_by, pose
 from .config import current
 

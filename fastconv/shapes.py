@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._core.arguments import as_int, as_ints, as_shape, one_of
+from ._core.arguments import as_ints, as_shape, one_of
 from ._core.problem import LAYOUTS
 from ._core.sizes import (
     conv_output,

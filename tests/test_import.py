@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import scipy.fft
+from hypothesis import given, strategies as st
+
 import fastconv
+from fastconv._core import fft
 
 # Needed by some calls only, which load them.
 LATER = ["scipy.linalg", "scipy.fft", "scipy.sparse", "matplotlib", "PIL", "tempfile", "statistics", "html"]
@@ -30,3 +34,9 @@ def test_blas_is_loaded_by_the_first_product():
 
 def test_dir_shows_the_public_names():
     assert sorted(dir(fastconv)) == sorted([*fastconv.__all__, "__version__"])
+
+
+@given(st.integers(1, 2**48))
+def test_fast_lengths_are_those_of_scipy(size):
+    assert fft.next_fast_len(size) == scipy.fft.next_fast_len(size, real=True)
+    assert fft.next_fast_len(size % 5000 + 1) == scipy.fft.next_fast_len(size % 5000 + 1, real=True)

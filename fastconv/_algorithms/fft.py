@@ -158,7 +158,7 @@ def _blocks(problem):
         length = extent
         while True:
             length = min(2 * length, dense + extent - 1)
-            fast = fft.next_fast_len(length, True)
+            fast = fft.next_fast_len(length)
             cost = -(-dense // (fast - extent + 1)) * fast * log2(fast + 1)
             if best is None or cost < best[0]:
                 best = cost, fast

@@ -16,7 +16,8 @@ integers       exact sums: bounds, carriers, results that fit or raise
 settings       what calls are computed with, for the process or a block of code
 threads        how many threads may work
 team           the threads, to whom tasks are dealt out
-processor      its name
+processor      its name; memory of the machine
+version        of the package
 arena          scratch memory, reused between calls
 blas, fft      the only doors to BLAS and to FFT libraries
 =============  =================================================================

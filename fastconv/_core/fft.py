@@ -11,9 +11,21 @@ def library():
     return scipy.fft
 
 
-def next_fast_len(size, real):
-    """The smallest length from `size` on that transforms fast."""
-    return library().next_fast_len(size, real=real)
+def next_fast_len(size):
+    """The smallest length from `size` on that transforms fast: 2, 3 and 5 are its prime factors.
+
+    As ``scipy.fft.next_fast_len`` for real data, without importing it: estimates ask, of calls that
+    never transform.
+    """
+    best, fives = 1 << max(size - 1, 0).bit_length(), 1
+    while fives < best:
+        odd = fives
+        while odd < best:
+            twos = max(-(-size // odd) - 1, 0).bit_length()
+            best = min(best, odd << twos)
+            odd *= 3
+        fives *= 5
+    return best
 
 
 def forward(x, lengths, axes, workers):

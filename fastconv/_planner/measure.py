@@ -1,6 +1,5 @@
 """Operands for a problem, and rooms raced against each other on them."""
 
-import os
 from math import prod
 from time import perf_counter, sleep
 

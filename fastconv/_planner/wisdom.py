@@ -12,7 +12,6 @@ import json
 import os
 import stat
 from contextlib import contextmanager
-from functools import cache
 from math import isfinite
 from pathlib import Path
 from threading import Lock
@@ -20,6 +19,7 @@ from time import monotonic, sleep
 from typing import NamedTuple
 
 from .._core.processor import processor
+from .._core.version import VERSION
 from .._kernels import isa
 
 try:
@@ -183,19 +183,8 @@ def _key(problem, threads, prepacked):
         last = zip(problem.output, problem.stride, problem.extent, problem.input, problem.pad_begin)
         plain = plain._replace(pad_end=tuple((o - 1) * s + e - i - p for o, s, e, i, p in last))
     return Key(
-        version(), processor(), os.cpu_count() or 1, isa.active(), threads, str(plain), prepacked
+        VERSION, processor(), os.cpu_count() or 1, isa.active(), threads, str(plain), prepacked
     )
-
-
-@cache
-def version():
-    """The version of the installed package."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("fastconv")
-    except metadata.PackageNotFoundError:
-        return "source"
 
 
 def _trim():

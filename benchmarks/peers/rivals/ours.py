@@ -14,11 +14,10 @@ class Functional(Rival):
 
     def start(self, threads):
         import fastconv
-        from fastconv import ceiling
         from fastconv._kernels import isa
 
         fastconv.set_config(threads=threads)
-        return f"fastconv {ceiling.version()}, level {isa.active()}"
+        return f"fastconv {fastconv.__version__}, level {isa.active()}"
 
     def prepare(self, case, layout, x, weight, bias):
         function, args, kwargs = spelled(case, layout, weight, bias)
