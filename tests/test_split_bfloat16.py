@@ -42,6 +42,14 @@ CASES = [
     if is_taken(record)
 ]
 RNG = np.random.default_rng(3)
+START = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def the_same_draws_in_any_order():
+    RNG.bit_generator.state = START
+
+
 
 
 @pytest.fixture(autouse=True, params=LEVELS)
