@@ -16,7 +16,7 @@ INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "problems"
 LARGEST = 150_000  # elements; larger problems are cut down to fewer images
 
-both_rooms = pytest.mark.parametrize("algorithm", ["reference", "direct"])
+both_rooms = pytest.mark.parametrize("algorithm", ["reference", "direct", "direct_pooling"])
 
 
 def records():

@@ -12,10 +12,10 @@ from pool_oracle import (
 )  # fmt: skip
 
 from fastconv import config, pool
-from fastconv._algorithms import pooling, reference_pooling
+from fastconv._algorithms import direct_pool_windows, pooling, reference_pooling
 from fastconv._kernels import isa
 
-ROOMS = (reference_pooling, pooling)
+ROOMS = (reference_pooling, pooling, direct_pool_windows)
 RECORDS = oracle.records()
 THREADS = (1, 2, 3)
 
@@ -43,8 +43,9 @@ class Case:
 
     def problem(self, kind, **options):
         r = self.record
+        x = self.x.astype(options.pop("dtype", "float32"))
         return pose(
-            kind, self.x, r["kernel"], r["stride"], self.pads, r["dilation"], r["out"], **options
+            kind, x, r["kernel"], r["stride"], self.pads, r["dilation"], r["out"], **options
         )
 
 
@@ -61,20 +62,26 @@ each_record = pytest.mark.parametrize(
 # ---- every problem of the data file, bit for bit
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @each_record
-def test_rooms_equal_the_numpy_oracle(index):
+def test_rooms_equal_the_numpy_oracle(index, dtype):
     c = case(index)
-    for layout, level, threads in itertools.product(LAYOUTS, isa.available(), THREADS):
-        check = partial(run_room, pooling, x=c.x, threads=threads)
+    x = c.x.astype(dtype)
+    for room, layout, level, threads in itertools.product(ROOMS[1:], LAYOUTS, isa.available(), THREADS):
+        check = partial(run_room, room, x=x, threads=threads)
         with isa.use(level):
-            maximum = c.problem("max_pool", layout=layout)
+            maximum = c.problem("max_pool", layout=layout, dtype=dtype)
             y, indices = check(maximum)
-            same(y, c.maxima)
+            same(y, c.maxima.astype(dtype))
             same(indices, c.indices)
-            same(check(maximum, argmax=False)[0], c.maxima)
+            same(check(maximum, argmax=False)[0], c.maxima.astype(dtype))
             for counted, averages in c.averages.items():
-                average = c.problem("avg_pool", layout=layout, count_include_pad=counted)
-                same(check(average)[0], averages)
+                average = c.problem("avg_pool", layout=layout, dtype=dtype, count_include_pad=counted)
+                (found,) = check(average)
+                if dtype == "float32":
+                    same(found, averages)
+                else:
+                    np.testing.assert_allclose(found, averages, 1e-6)
 
 
 @each_record
@@ -110,7 +117,7 @@ def test_algorithm_names_the_room_that_runs(monkeypatch):
         monkeypatch.setattr(room, "run", lambda *args, name=room.name: ran.append(name))
     x = np.ones((1, 2, 4, 6), np.float32)
     for algorithm, name in (
-        ("reference", "reference"), ("direct", "direct_pooling"), ("direct_pooling",) * 2,
+        ("reference", "reference"), ("direct_pool_windows",) * 2, ("direct_pooling",) * 2,
     ):  # fmt: skip
         with config(algorithm=algorithm):
             pool.max_pool2d(x, 2)
@@ -118,7 +125,7 @@ def test_algorithm_names_the_room_that_runs(monkeypatch):
         assert ran == [name] * 2
         ran.clear()
     pool.max_pool2d(x, 2)
-    assert ran == ["direct_pooling"]
+    assert ran == ["direct_pool_windows"]
 
 
 # ---- the oracle of the oracle: Python loops
@@ -159,7 +166,7 @@ def fenced(array):
 
 
 @settings(max_examples=200, deadline=None)
-@given(poolings(), st.sampled_from(LAYOUTS), st.sampled_from(("reference", "direct")))
+@given(poolings(), st.sampled_from(LAYOUTS), st.sampled_from(("reference", "direct_pooling", "direct_pool_windows")))
 def test_pooling_equals_python_loops(p, layout, algorithm):
     ndim = len(p["kernel"])
     max_pool, avg_pool = (getattr(pool, f"{kind}_pool{ndim}d") for kind in ("max", "avg"))
@@ -204,10 +211,11 @@ def test_both_directions_of_lines_are_reached_and_agree():
             pose_it = partial(pose, kind, array, kernel, stride, pads, (1, 1), output)
             expected = run_room(reference_pooling, pose_it(), array, 1)
             for layout in LAYOUTS:
-                for found, right in zip(
-                    run_room(pooling, pose_it(layout=layout), array, 2), expected, strict=True
-                ):
-                    same(found, right)
+                for room in ROOMS[1:]:
+                    for found, right in zip(
+                        run_room(room, pose_it(layout=layout), array, 2), expected, strict=True
+                    ):
+                        same(found, right)
 
 
 # ---- NaN, infinities, empty windows, ties

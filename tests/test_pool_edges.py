@@ -9,7 +9,7 @@ from pool_oracle import (
 )  # fmt: skip
 
 from fastconv import config, pool
-from fastconv._algorithms import pooling, reference_pooling
+from fastconv._algorithms import direct_pool_windows, pooling, reference_pooling
 from fastconv._operations import _calls
 from fastconv._planner import planner
 
@@ -64,10 +64,11 @@ def test_the_same_bits_for_any_number_of_threads():
             problem = pose(
                 kind, x, (3, 5), (1, 2), ((1, 1), (2, 2)), (1, 1), (30, 16), layout=layout
             )
-            first = run_room(pooling, problem, x, 1)
-            for threads in (2, 3, 5, 8, 17):
-                for found, right in zip(run_room(pooling, problem, x, threads), first, strict=True):
-                    assert found.tobytes() == right.tobytes()
+            for room in (pooling, direct_pool_windows):
+                first = run_room(room, problem, x, 1)
+                for threads in (2, 3, 5, 8, 17):
+                    for found, right in zip(run_room(room, problem, x, threads), first, strict=True):
+                        assert found.tobytes() == right.tobytes()
 
 
 def test_many_callers_at_once():

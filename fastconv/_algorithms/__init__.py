@@ -13,7 +13,8 @@ fused_winograd     the same for few input channels, from products to outputs in 
 split_bfloat16     float32 convolution on a tile unit, by products of bfloat16 parts
 im2col             convolution as a matrix product, by BLAS
 fft                convolution by Fourier transforms
-pooling            maxima and averages of windows
+direct_pool_windows  maxima and averages of windows, in floats, by vectors
+pooling            the same for every dtype, by lines of outputs
 reference*         everything in plain NumPy, for every dtype
 registry           the list of rooms
 _direct            what the direct rooms share: the compiled problem, packed weights

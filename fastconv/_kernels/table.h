@@ -122,6 +122,28 @@ typedef struct {
 
 typedef void (*fc_dots_kernel)(const fc_dots *);
 
+/* Windows of one row of outputs, or of one pixel's channels. Distances are in bytes, but for `start`,
+   `step`, `stride` and `extent`, which count elements of a row. */
+enum { FC_MAX, FC_ARGMAX, FC_SUM, FC_POOLS, FC_POOL_TAPS = 16, FC_POOL_WIDE = 4 };
+typedef struct {
+    const char *input;               /* element 0 of the first row that is seen */
+    ptrdiff_t slices, rows, taps;    /* of a window; slices and rows lie in the input */
+    ptrdiff_t slice, row, tap;
+    ptrdiff_t start, step;           /* of the first output: its first tap, and what leads to the next one */
+    ptrdiff_t stride, extent;
+    char *out;
+    ptrdiff_t count;                 /* outputs */
+    char *codes;                     /* numbers of the taps that win, or NULL */
+    int code_size;
+    ptrdiff_t code, slice_code, row_code;  /* of the first tap; what leads to the next slice and row */
+    double divisor;                  /* of sums; times `divisors`, one per output, unless that is NULL */
+    const char *divisors;
+    /* The same again, with other pixels, or planes. */
+    ptrdiff_t pixels, input_step, out_step, codes_step;
+} fc_pool;
+
+typedef void (*fc_pool_kernel)(const fc_pool *);
+
 typedef struct {
     int lanes;                                          /* elements of one vector */
     int passes;                                         /* of a vector through its unit: 1, or 2 halves */
@@ -141,6 +163,8 @@ typedef struct {
     fc_winograd winograd[FC_WINOGRADS];                 /* F(2, 3) and F(4, 3) */
     fc_fused_inputs_kernel fused_inputs;
     fc_fused_kernels fused[FC_FUSED];                   /* [log2 width] */
+    fc_pool_kernel pool[FC_POOLS];                      /* [FC_MAX, ...] */
+    fc_pool_kernel pool_whole[FC_POOLS];                /* one output: windows that are whole rows */
     fc_transpose_kernel transpose;
     fc_copy_kernel copy;
     fc_pack_kernel pack;

@@ -13,6 +13,11 @@ cdef extern from "table.h":
         FC_FUSED
         FC_DOT_FILTERS
         FC_DOT_PIXELS
+        FC_MAX
+        FC_ARGMAX
+        FC_SUM
+        FC_POOLS
+        FC_POOL_TAPS
 
     ctypedef struct fc_tile:
         const char* scalars
@@ -82,6 +87,22 @@ cdef extern from "table.h":
 
     ctypedef void (*fc_windows_kernel)(const fc_windows*) noexcept nogil
 
+    ctypedef struct fc_pool:
+        const char* input
+        Py_ssize_t slices, rows, taps
+        Py_ssize_t slice, row, tap
+        Py_ssize_t start, step, stride, extent
+        char* out
+        Py_ssize_t count
+        char* codes
+        int code_size
+        Py_ssize_t code, slice_code, row_code
+        double divisor
+        const char* divisors
+        Py_ssize_t pixels, input_step, out_step, codes_step
+
+    ctypedef void (*fc_pool_kernel)(const fc_pool*) noexcept nogil
+
     ctypedef struct fc_dots:
         const char** pixels
         const char* filters[FC_DOT_FILTERS]
@@ -111,6 +132,8 @@ cdef extern from "table.h":
         fc_winograd winograd[FC_WINOGRADS]
         fc_fused_inputs_kernel fused_inputs
         fc_fused_kernels fused[FC_FUSED]
+        fc_pool_kernel pool[FC_POOLS]
+        fc_pool_kernel pool_whole[FC_POOLS]
         fc_transpose_kernel transpose
         fc_copy_kernel copy
         fc_pack_kernel pack

@@ -17,6 +17,7 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #define PART(name) JOIN(window_##name)
 #define PART_BYTES VECTOR_BYTES
 #include "plane_windows.h"
+#include "pool.h" /* with the same partial vectors */
 #undef PART
 #undef PART_BYTES
 #include "dot.h" /* with the partial vectors of the windows */
@@ -62,6 +63,7 @@ static void JOIN(fill)(fc_kernels *k)
     k->narrow_windows = JOIN(half_window_all);
 #endif
     JOIN(fill_dots)(k);
+    JOIN(fill_pools)(k);
     JOIN(fill_winograd)(k);
     JOIN(fill_fused)(k);
     k->transpose = JOIN(transpose);
