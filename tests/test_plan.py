@@ -76,7 +76,8 @@ def test_a_plan_does_what_the_function_does(name):
     assert (result[0] if isinstance(result, tuple) else result) is out
     assert np.array_equal(out, pooled)
     told = plan.explain()
-    assert told.algorithm == plan.algorithm and told.problem == plan.problem
+    kind = "argmax_pool" if isinstance(expected, tuple) else plan.problem.kind
+    assert told.algorithm == plan.algorithm and told.problem == plan.problem._replace(kind=kind)
     assert told.prepacked == ("conv" in str(plan.problem))
     assert plan.workspace >= told.chosen.workspace >= 0 and plan.threads >= 1
     assert str(plan.problem) in repr(plan) and plan.algorithm in repr(plan)

@@ -9,7 +9,9 @@ from pool_oracle import (
 )  # fmt: skip
 
 from fastconv import config, pool
-from fastconv._algorithms import direct_pool_windows, pooling, reference_pooling
+from fastconv._algorithms import (
+    direct_pool_slides, direct_pool_windows, pooling, reference_pooling,
+)  # fmt: skip
 from fastconv._operations import _calls
 from fastconv._planner import planner
 
@@ -64,10 +66,11 @@ def test_the_same_bits_for_any_number_of_threads():
             problem = pose(
                 kind, x, (3, 5), (1, 2), ((1, 1), (2, 2)), (1, 1), (30, 16), layout=layout
             )
-            for room in (pooling, direct_pool_windows):
-                first = run_room(room, problem, x, 1)
+            for room in (pooling, direct_pool_windows, direct_pool_slides):
+                argmax = "argmax_pool" in room.kinds
+                first = run_room(room, problem, x, 1, argmax)
                 for threads in (2, 3, 5, 8, 17):
-                    for found, right in zip(run_room(room, problem, x, threads), first, strict=True):
+                    for found, right in zip(run_room(room, problem, x, threads, argmax), first, strict=True):
                         assert found.tobytes() == right.tobytes()
 
 

@@ -14,6 +14,7 @@ split_bfloat16     float32 convolution on a tile unit, by products of bfloat16 p
 im2col             convolution as a matrix product, by BLAS
 fft                convolution by Fourier transforms
 direct_pool_windows  maxima and averages of windows, in floats, by vectors
+direct_pool_slides the same for large windows, rows first, then columns
 pooling            the same for every dtype, by lines of outputs
 reference*         everything in plain NumPy, for every dtype
 registry           the list of rooms
@@ -46,7 +47,7 @@ awake after a call, so that others cannot be timed beside it, ``spins = True``; 
 as they lie, and would have to copy those whose channels lie closer, ``in_order = True``.
 
 Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``grad_weight`` takes
-(x, gradient of y) and (gradient of the weight,); ``max_pool`` takes (x,) and (y, codes or None);
-``avg_pool`` takes (x,) and (y,). Arrays are batched, in the layout of the problem, of any strides.
+(x, gradient of y) and (gradient of the weight,); ``max_pool`` and ``avg_pool`` take (x,) and (y,);
+``argmax_pool`` takes (x,) and (y, codes). Arrays are batched, in the layout of the problem, of any strides.
 There is no room for ``grad_input``: it is split into problems of kind ``conv``.
 """

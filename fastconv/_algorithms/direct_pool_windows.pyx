@@ -13,7 +13,7 @@ from fastconv._algorithms._direct cimport tile_count
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical, view_of
 from fastconv._core.team cimport share
-from fastconv._core.windows cimport Span, end, inside, steps
+from fastconv._core.windows cimport Span, counted, counted_columns, end, inside
 from fastconv._kernels.table cimport (
     FC_ARGMAX, FC_MAX, FC_SUM, fc_kernels, fc_pool, fc_pool_kernel, kernels,
 )
@@ -21,7 +21,7 @@ from fastconv._kernels.table cimport (
 cnp.import_array()
 
 name = "direct_pool_windows"
-kinds = ("max_pool", "avg_pool")
+kinds = ("max_pool", "argmax_pool", "avg_pool")
 local = True
 
 cdef enum:
@@ -124,6 +124,10 @@ def run(Pool state, packed, inputs, outputs, int threads):
     w.whole = w.whole and w.op != FC_ARGMAX
     w.kernel = state.k.pool_whole[w.op] if w.whole else state.k.pool[w.op]
     state.lay_out(&w, threads)
+    if w.op == FC_SUM and not w.last and not w.divisor:
+        if state.columns is None:
+            state.columns = counted_columns(&w.g, w.include_pad).astype(y.dtype)
+        w.columns = <const char*> cnp.PyArray_DATA(state.columns)
     cdef Scratch scratch = acquire(threads * w.copy_bytes if w.padded else 0)
     w.copies = scratch.data
     w.k = state.k
@@ -146,7 +150,7 @@ cdef class Pool:
     cdef Work work           # without the arrays
     cdef const fc_kernels* k
     cdef bint last
-    cdef object columns
+    cdef object columns      # of averages, once they are needed
 
     def __init__(self, problem):
         cdef Work* w = &self.work
@@ -165,10 +169,6 @@ cdef class Pool:
         w.whole = (not w.last and w.g.output[2] == 1 and w.g.dilation[2] == 1
                    and w.g.pad[2] == 0 and w.g.kernel[2] == w.limit[2])
         w.columns = NULL
-        if w.op == FC_SUM and not w.last and not w.divisor:
-            counts = [max(_counted(w, 2, i), 1) for i in range(w.g.output[2])]
-            self.columns = np.array(counts, problem.dtype)
-            w.columns = <const char*> cnp.PyArray_DATA(self.columns)
 
     cdef void lay_out(self, Work* w, int threads) noexcept:
         """How many rows and planes a task takes."""
@@ -197,18 +197,6 @@ cdef class Pool:
         w.parts = tile_count(rows, w.rows)
 
 
-cdef Py_ssize_t _counted(const Work* w, int axis, Py_ssize_t output) noexcept nogil:
-    """How many taps of a window an average divides by, along one axis."""
-    cdef const Geometry* g = &w.g
-    cdef Span taps
-    if w.include_pad:
-        # Behind the padding there is nothing: with ceil_mode a window may hang over its end.
-        return min(steps(g.input[axis] + g.pad_end[axis] + g.pad[axis] - output * g.stride[axis],
-                         g.dilation[axis]), g.kernel[axis])
-    taps = inside(g, axis, output)
-    return taps.stop - taps.start
-
-
 cdef double _see_row(const Work* w, fc_pool* p, Py_ssize_t row, const View* x) noexcept nogil:
     """The slices and rows of the windows of one row of outputs, from `x.data` on; how many count."""
     cdef const Geometry* g = &w.g
@@ -228,7 +216,9 @@ cdef double _see_row(const Work* w, fc_pool* p, Py_ssize_t row, const View* x) n
     p.divisors = NULL
     if w.divisor:
         return w.divisor
-    return max(1, _counted(w, 0, d) * _counted(w, 1, h)) if w.op == FC_SUM else 1
+    if w.op != FC_SUM:
+        return 1
+    return max(1, counted(g, w.include_pad, 0, d) * counted(g, w.include_pad, 1, h))
 
 
 cdef void _planes(const void* work, Py_ssize_t task, int thread) noexcept nogil:
@@ -254,7 +244,7 @@ cdef void _planes(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     for row in range(part * w.rows, min((part + 1) * w.rows, g.output[0] * g.output[1])):
         p.divisor = _see_row(w, &p, row, &x)
         if w.whole:
-            p.divisor *= 1 if w.divisor or w.op != FC_SUM else _counted(w, 2, 0)
+            p.divisor *= 1 if w.divisor or w.op != FC_SUM else counted(g, w.include_pad, 2, 0)
             if p.row == p.extent * w.size:  # no gaps between rows
                 p.extent *= p.rows
                 p.rows = 1
@@ -310,7 +300,7 @@ cdef void _pixels(const void* work, Py_ssize_t task, int thread) noexcept nogil:
                 p.code = 0
             p.divisor = rows
             if w.op == FC_SUM and not w.divisor:
-                p.divisor = max(1.0, rows * _counted(w, 2, o))
+                p.divisor = max(1.0, rows * counted(g, w.include_pad, 2, o))
             p.out = w.y.data + n * w.y.batch + d * w.y.axis[0] + h * w.y.axis[1] + o * w.y.axis[2]
             if w.op == FC_ARGMAX:
                 p.codes = (w.codes.data + n * w.codes.batch + d * w.codes.axis[0] + h * w.codes.axis[1]
@@ -360,7 +350,7 @@ cdef void _padded_planes(const void* work, Py_ssize_t task, int thread) noexcept
             p.pixels = g.output[1] if uniform else 1
             for row in range(1 if uniform else g.output[1]):
                 if not uniform:
-                    p.divisor = max(1, _counted(w, 0, d) * _counted(w, 1, row))
+                    p.divisor = max(1, counted(g, w.include_pad, 0, d) * counted(g, w.include_pad, 1, row))
                 w.kernel(&p)
                 p.input += p.input_step
                 p.out += p.out_step

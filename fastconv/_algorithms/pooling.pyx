@@ -12,10 +12,10 @@ from libc.stdint cimport (
 
 from .._core.geometry cimport Geometry, View, canonical, view_of
 from .._core.team cimport share
-from .._core.windows cimport Span, end, inside, steps
+from .._core.windows cimport Span, counted, end, inside, steps
 
 name = "direct_pooling"
-kinds = ("max_pool", "avg_pool")
+kinds = ("max_pool", "argmax_pool", "avg_pool")
 local = True
 
 
@@ -133,18 +133,6 @@ cdef void _share(Work work, const Job* job, Py_ssize_t tasks, int threads):
     cdef Runs runs = [work, job, tasks, min(tasks, 1 if threads == 1 else threads * RUNS_PER_THREAD)]
     with nogil:
         share(_run, &runs, runs.count, threads)
-
-
-cdef inline Py_ssize_t _counted(const Job* job, int axis, Py_ssize_t output) noexcept nogil:
-    """How many taps of a window an average divides by, along one axis."""
-    cdef Span taps
-    cdef const Geometry* g = &job.g
-    if job.include_pad:
-        # Behind the padding there is nothing: with ceil_mode a window may hang over its end.
-        return min(steps(g.input[axis] + g.pad_end[axis] + g.pad[axis] - output * g.stride[axis],
-                          g.dilation[axis]), g.kernel[axis])
-    taps = inside(g, axis, output)
-    return taps.stop - taps.start
 
 
 cdef inline value_t _lowest(value_t _) noexcept nogil:
@@ -330,10 +318,10 @@ cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t
                               row + (offset + start * g.stride[2]) * job.x.axis[2], step,
                               past - start, <uint32_t> (tap + kw))
         if job.op == AVERAGE:
-            area = _counted(job, 0, d) * _counted(job, 1, h)
+            area = counted(g, job.include_pad, 0, d) * counted(g, job.include_pad, 1, h)
             for i in range(width):
                 line[i] = _mean(line[i], job.divisor if job.divisor
-                                else area * _counted(job, 2, first + i))
+                                else area * counted(g, job.include_pad, 2, first + i))
         target = job.y.data + n * job.y.batch + c * job.y.channel + d * job.y.axis[0]
         _store(target + h * job.y.axis[1] + first * job.y.axis[2], job.y.axis[2], line, width)
         if job.op == ARGMAX:
@@ -386,7 +374,8 @@ cdef void _along_channels(const Job* job, Py_ssize_t task, Py_ssize_t stop,
             if job.op == AVERAGE:
                 count = job.divisor
                 if not count:
-                    count = _counted(job, 0, d) * _counted(job, 1, h) * _counted(job, 2, w)
+                    count = counted(g, job.include_pad, 0, d) * counted(g, job.include_pad, 1, h)
+                    count *= counted(g, job.include_pad, 2, w)
                 for i in range(channels):
                     line[i] = _mean(line[i], count)
             target = job.y.data + n * job.y.batch + c * job.y.channel + d * job.y.axis[0]

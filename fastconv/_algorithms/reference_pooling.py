@@ -6,13 +6,13 @@ import numpy as np
 from .._core.dtypes import TABLE, lowest
 
 name = "reference"
-kinds = ("max_pool", "avg_pool")
+kinds = ("max_pool", "argmax_pool", "avg_pool")
 local = True
 
 
 def supports(problem):
     family = TABLE[problem.dtype].family
-    if problem.kind == "max_pool" and family == "complex":
+    if problem.kind != "avg_pool" and family == "complex":
         return "complex numbers have no order"
     if problem.kind == "avg_pool" and family == "integer":
         return "averages of integers are not integers"
@@ -40,7 +40,7 @@ def run(problem, packed, inputs, outputs, threads):
     arrays = [x, *(array for array in outputs if array is not None)]
     if problem.layout == "channels_last":
         arrays = [np.moveaxis(array, -1, 1) for array in arrays]
-    pool = _maximum if problem.kind == "max_pool" else _average
+    pool = _average if problem.kind == "avg_pool" else _maximum
     pool(problem, *arrays)
 
 

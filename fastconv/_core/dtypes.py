@@ -50,3 +50,8 @@ def lowest(dtype):
     if dtype.kind in "iu":
         return np.iinfo(dtype).min
     return -np.inf
+
+
+def code_dtype(taps):
+    """The smallest dtype that numbers so many taps of a window."""
+    return np.uint8 if taps <= 2**8 else np.uint16 if taps <= 2**16 else np.uint32

@@ -23,7 +23,7 @@ class Problem(NamedTuple):
     by zeros (convolution) or neutral (pooling); other modes are materialised before.
     """
 
-    kind: str  # one of CONVOLUTIONS, "max_pool" or "avg_pool"
+    kind: str  # one of CONVOLUTIONS, "max_pool", "argmax_pool" or "avg_pool"
     dtype: str  # NumPy name of a native dtype, or for pooling any real one
     layout: str  # "channels_first" or "channels_last"
     batch: int

@@ -1,5 +1,7 @@
 """Which taps of a pooling window meet elements."""
 
+import numpy as np
+
 from .geometry cimport Geometry
 
 
@@ -26,3 +28,23 @@ cdef inline Span inside(const Geometry* g, int axis, Py_ssize_t output) noexcept
     taps.start = min(steps(-at, g.dilation[axis]), g.kernel[axis])
     taps.stop = max(taps.start, min(steps(end(g, axis) - at, g.dilation[axis]), g.kernel[axis]))
     return taps
+
+
+cdef inline Py_ssize_t counted(const Geometry* g, bint include_pad, int axis, Py_ssize_t output) noexcept nogil:
+    """How many taps of a window an average divides by, along one axis."""
+    cdef Span taps
+    if include_pad:
+        # Behind the padding there is nothing: with ceil_mode a window may hang over its end.
+        return min(steps(g.input[axis] + g.pad_end[axis] + g.pad[axis] - output * g.stride[axis],
+                         g.dilation[axis]), g.kernel[axis])
+    taps = inside(g, axis, output)
+    return taps.stop - taps.start
+
+
+cdef inline counted_columns(const Geometry* g, bint include_pad):
+    """The same, at least 1, for all outputs of a row, as an array of float64."""
+    cdef double[::1] counts = np.empty(g.output[2])
+    cdef Py_ssize_t i
+    for i in range(g.output[2]):
+        counts[i] = max(counted(g, include_pad, 2, i), <Py_ssize_t> 1)
+    return np.asarray(counts)

@@ -144,6 +144,13 @@ typedef struct {
 
 typedef void (*fc_pool_kernel)(const fc_pool *);
 
+/* out[i] = the maximum, or sum, of x[i + t * step] for t < taps; i < n. In elements; x is overwritten, both are
+   read and written by whole vectors. */
+typedef void (*fc_slide_kernel)(char *out, char *x, ptrdiff_t n, ptrdiff_t taps, ptrdiff_t step);
+
+/* sums[i] /= divisor * divisors[i], the latter being ones if NULL; sums by whole vectors. */
+typedef void (*fc_divide_kernel)(char *sums, const char *divisors, double divisor, ptrdiff_t n);
+
 typedef struct {
     int lanes;                                          /* elements of one vector */
     int passes;                                         /* of a vector through its unit: 1, or 2 halves */
@@ -165,6 +172,8 @@ typedef struct {
     fc_fused_kernels fused[FC_FUSED];                   /* [log2 width] */
     fc_pool_kernel pool[FC_POOLS];                      /* [FC_MAX, ...] */
     fc_pool_kernel pool_whole[FC_POOLS];                /* one output: windows that are whole rows */
+    fc_slide_kernel slide[FC_POOLS];                    /* [FC_MAX, ...]; NULL for FC_ARGMAX */
+    fc_divide_kernel divide;
     fc_transpose_kernel transpose;
     fc_copy_kernel copy;
     fc_pack_kernel pack;

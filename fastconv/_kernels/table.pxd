@@ -103,6 +103,9 @@ cdef extern from "table.h":
 
     ctypedef void (*fc_pool_kernel)(const fc_pool*) noexcept nogil
 
+    ctypedef void (*fc_divide_kernel)(char*, const char*, double, Py_ssize_t) noexcept nogil
+    ctypedef void (*fc_slide_kernel)(char*, char*, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
+
     ctypedef struct fc_dots:
         const char** pixels
         const char* filters[FC_DOT_FILTERS]
@@ -134,6 +137,8 @@ cdef extern from "table.h":
         fc_fused_kernels fused[FC_FUSED]
         fc_pool_kernel pool[FC_POOLS]
         fc_pool_kernel pool_whole[FC_POOLS]
+        fc_slide_kernel slide[FC_POOLS]
+        fc_divide_kernel divide
         fc_transpose_kernel transpose
         fc_copy_kernel copy
         fc_pack_kernel pack

@@ -18,6 +18,7 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #define PART_BYTES VECTOR_BYTES
 #include "plane_windows.h"
 #include "pool.h" /* with the same partial vectors */
+#include "slide.h" /* with its folds */
 #undef PART
 #undef PART_BYTES
 #include "dot.h" /* with the partial vectors of the windows */
@@ -64,6 +65,10 @@ static void JOIN(fill)(fc_kernels *k)
 #endif
     JOIN(fill_dots)(k);
     JOIN(fill_pools)(k);
+    k->slide[FC_MAX] = JOIN(slide_max);
+    k->slide[FC_ARGMAX] = NULL;
+    k->slide[FC_SUM] = JOIN(slide_sum);
+    k->divide = JOIN(divide);
     JOIN(fill_winograd)(k);
     JOIN(fill_fused)(k);
     k->transpose = JOIN(transpose);

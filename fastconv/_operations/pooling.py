@@ -178,7 +178,8 @@ class PoolCall:
     """
 
     __slots__ = (
-        "op", "problem", "settings", "dtype", "output_shape", "_executable", "_family", "_form", "_unbatched",
+        "op", "problem", "settings", "dtype", "output_shape", "_executable", "_with_codes", "_family",
+        "_form", "_unbatched",
     )  # fmt: skip
 
     def __init__(
@@ -216,6 +217,7 @@ class PoolCall:
         self.output_shape = shape[1:] if self._unbatched else shape
         self._form = Form(self.output_shape, self.dtype)
         self._executable = planner.choose(self.problem, settings)
+        self._with_codes = None
 
     def asked(self, arguments):
         """What the planner is asked, as a list of Asked."""
@@ -224,7 +226,9 @@ class PoolCall:
         note = ""
         if self.problem.dtype != self.dtype.name:
             note = f"{self.dtype.name} by way of {self.problem.dtype}"
-        return [Asked(self.problem, self.settings, self._executable, note=note)]
+        kind = "argmax_pool" if self.prepare(arguments) else self.problem.kind
+        chosen = self._choice(kind)
+        return [Asked(chosen.problem, self.settings, chosen, note=note)]
 
     def prepare(self, arguments):
         """How the positions of the maxima are returned, if at all."""
@@ -250,10 +254,17 @@ class PoolCall:
                 f"{self.op}: a window {self.problem.kernel} of {taps} elements is too large for "
                 "indices; at most 2**32 can be told apart"
             )
-        size = np.uint8 if taps <= 2**8 else np.uint16 if taps <= 2**16 else np.uint32
-        codes = np.empty(self.output_shape, size)
+        codes = np.empty(self.output_shape, dtypes.code_dtype(taps))
         y = self.run(x, out, codes)
-        return y, ArgmaxCache(self.problem, codes, self._executable.threads)
+        return y, ArgmaxCache(self.problem, codes, self._choice("argmax_pool").threads)
+
+    def _choice(self, kind):
+        """What the planner chose, without winners or with them."""
+        if kind == self.problem.kind:
+            return self._executable
+        if self._with_codes is None:
+            self._with_codes = planner.choose(self.problem._replace(kind=kind), self.settings)
+        return self._with_codes
 
     def run(self, x, out, codes=None):
         """The pooled output: `out` if given, or a new array."""
@@ -268,7 +279,7 @@ class PoolCall:
         if self._unbatched:
             x, y = x[None], y[None]
             codes = None if codes is None else codes[None]
-        run = self._executable.run
+        run = self._executable.run if codes is None else self._choice("argmax_pool").run
         if self._family == "half":
             wide = np.empty(y.shape, np.float32)
             run(None, None, (x.astype(np.float32),), (wide, codes))

@@ -5,7 +5,7 @@ from time import perf_counter, sleep
 
 import numpy as np
 
-from .._core.dtypes import TABLE
+from .._core.dtypes import TABLE, code_dtype
 from .._core.processor import memory
 
 # A turn is so many stretches, of which the median counts, and each is so long that reading the
@@ -33,13 +33,15 @@ def operands(problem):
     shapes = [problem.input_shape, problem.output_shape]
     if problem.kind in ("conv", "grad_weight"):
         shapes.append(problem.weight_shape)
-    elif problem.kind not in ("max_pool", "avg_pool"):
+    elif problem.kind not in ("max_pool", "argmax_pool", "avg_pool"):
         raise ValueError(f"problems of kind {problem.kind!r} cannot be measured: {problem}")
     dtype = np.dtype(problem.dtype)
     need = sum(prod(shape) for shape in shapes) * dtype.itemsize
     if need > memory() / 2:
         raise MemoryError(f"{need} bytes of operands are too many to measure {problem}")
     x, y, *weights = (_random(shape, dtype) for shape in shapes)
+    if problem.kind == "argmax_pool":
+        return None, (x,), (y, np.zeros(y.shape, code_dtype(problem.taps)))
     if not weights:
         return None, (x,), (y,)
     if problem.kind == "grad_weight":
