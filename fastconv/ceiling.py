@@ -1,7 +1,7 @@
 """What this machine can do at most: ``python -m fastconv ceiling``.
 
-Multiply-adds per second of every kernel level, and bytes per second of plain copies, for one
-thread up to all. Measured in a few seconds and kept in the user's cache directory; benchmarks
+Multiply-adds per second of every kernel level, bytes per second of plain copies, and what a parallel
+loop costs beside its tasks, for one thread up to all. Measured in a few seconds and kept in the user's cache directory; benchmarks
 divide by them.
 """
 
@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from pathlib import Path
 from threading import Barrier
 from time import perf_counter
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._core import team
 from ._core import threads as _threads
 from ._core.processor import processor
 from ._core.version import VERSION
@@ -28,7 +30,7 @@ examples = ("python -m fastconv ceiling", "python -m fastconv ceiling --refresh 
 # dtype -> its code in the kernel table
 _DTYPES = {"float32": 0, "float64": 1}
 _SECONDS = 4.0
-_SCHEMA = 1
+_SCHEMA = 2
 _PASSES = 4
 # Copies larger than this add nothing: no shared cache gives one machine so much for long.
 _LARGEST_COPY = 256 << 20
@@ -42,6 +44,7 @@ class Ceiling(NamedTuple):
     float32: float  # floating-point operations per second, all threads together
     float64: float
     copy: tuple  # (bytes touched, bytes read and written per second), smallest first
+    region: float  # seconds that a parallel loop takes longer than its tasks
     machine: dict  # processor, level, version
 
     def bandwidth(self, touched):
@@ -58,7 +61,7 @@ class Ceiling(NamedTuple):
 
     def figures(self):
         """The numbers as plain data."""
-        return {"float32": self.float32, "float64": self.float64, "copy": self.copy}
+        return {key: getattr(self, key) for key in ("float32", "float64", "copy", "region")}
 
 
 def measured(threads=None, *, level=None, seconds=_SECONDS, refresh=False):
@@ -76,14 +79,16 @@ def measured(threads=None, *, level=None, seconds=_SECONDS, refresh=False):
     flops = table["flops"][level][str(count)]
     machine = {"cpu": processor(), "level": level, "version": VERSION}
     copy = tuple(map(tuple, table["copy"][str(count)]))
-    return Ceiling(level, asked, flops["float32"], flops["float64"], copy, machine)
+    region = table["region"][str(count)]
+    return Ceiling(level, asked, flops["float32"], flops["float64"], copy, region, machine)
 
 
 def _measure(seconds):
-    """All ceilings as a table: flops[level][threads][dtype] and copy[threads]."""
+    """All ceilings as a table: flops[level][threads][dtype], copy[threads], region[threads]."""
     counts, levels = _counts(_threads.available()), isa.available()
     flops = {level: {str(n): dict.fromkeys(_DTYPES, 0.0) for n in counts} for level in levels}
     copy = {str(n): [[limit, 0.0] for limit, _ in _copy_sizes(n)] for n in counts}
+    region = {str(n): inf for n in counts}
     cells = len(counts) * (len(levels) * len(_DTYPES) + len(_copy_sizes(1)))
     window = seconds / cells / _PASSES
     # The best of several passes: in any one of them, something else may have been at work.
@@ -96,7 +101,8 @@ def _measure(seconds):
                         rates[dtype] = max(rates[dtype], _peak(code, n, window))
             for row, (_, touched) in zip(copy[str(n)], _copy_sizes(n)):
                 row[1] = max(row[1], _copy(touched, n, window))
-    return {"flops": flops, "copy": copy}
+            region[str(n)] = min(region[str(n)], max(team.region_seconds(n), 1e-9))
+    return {"flops": flops, "copy": copy, "region": region}
 
 
 def _counts(available):
@@ -194,6 +200,7 @@ def _complete(table):
     """Whether `table` holds everything that `_measure` makes, as positive numbers."""
     try:
         rates = [rate for rows in table["copy"].values() for _, rate in rows]
+        rates += [table["region"][str(count)] for count in _counts(_threads.available())]
         for level in isa.available():
             for count in _counts(_threads.available()):
                 rates += [table["flops"][level][str(count)][dtype] for dtype in _DTYPES]
@@ -248,5 +255,8 @@ def run(arguments):
         for limit, rate in rows:
             where = f"up to {limit >> 10} KiB" if limit != rows[-1][0] else "memory"
             print(f"{where:<24}{count:>8}{rate / 1e9:>12.1f}")
+    print(f"\n{'parallel loop, us':<24}{'threads':>8}{'overhead':>12}")
+    for count, seconds in table["region"].items():
+        print(f"{'':<24}{count:>8}{seconds * 1e6:>12.2f}")
     print(f"\nkept in {cache_path()}")
     return 0
