@@ -3,7 +3,7 @@
 =====================  =============================================================
 conv, conv_transpose   convolution, transposed convolution
 grad                   gradients of convolution
-pool                   max and average pooling
+pool                   maxima, averages and norms of windows; unpooling
 locally_connected      convolution with weights of every position's own
 linear_maps            im2col, col2im, convolution as a sparse matrix
 filters, shapes        kernels for image filtering; size arithmetic
@@ -27,20 +27,39 @@ from .locally_connected import locally_connected1d, locally_connected2d, locally
 from .planning import explain, plan, tune
 from .pool import (
     ArgmaxCache,
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
     global_avg_pool,
+    global_lp_pool,
     global_max_pool,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
     max_pool1d,
     max_pool2d,
     max_pool3d,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
 )
 
 __version__ = VERSION
 
 __all__ = [
     "ArgmaxCache",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "as_matrix",
     "avg_pool1d",
     "avg_pool2d",
@@ -57,15 +76,22 @@ __all__ = [
     "filters",
     "get_config",
     "global_avg_pool",
+    "global_lp_pool",
     "global_max_pool",
     "grad",
     "im2col",
     "locally_connected1d",
     "locally_connected2d",
     "locally_connected3d",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "plan",
     "set_config",
     "shapes",

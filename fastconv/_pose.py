@@ -4,12 +4,13 @@
 """
 
 from inspect import signature
-from operator import index
+from operator import index, mul
 from typing import NamedTuple
 
 import numpy as np
 
 from ._core import sizes
+from ._core.arguments import LARGEST
 from ._core.dtypes import TABLE
 from ._core.problem import CONVOLUTIONS, LAYOUTS
 from ._operations import registry
@@ -120,9 +121,17 @@ def _check(problem):
     if p.kind in CONVOLUTIONS:
         pads = tuple(zip(p.pad_begin, p.pad_end))
         possible = {sizes.conv_output(str(p), p.input, *geometry, pads)}
-    else:
-        if p.in_channels != p.out_channels:
-            raise ValueError(f"{what}: pooling keeps the channels")
+    elif p.in_channels != p.out_channels:
+        raise ValueError(f"{what}: pooling keeps the channels")
+    if p.adaptive:
+        parts = tuple(map(sizes.largest_part, p.input, p.output))
+        whole = (1,) * p.ndim, (1,) * p.ndim, (0,) * p.ndim, (0,) * p.ndim
+        if p.kind in CONVOLUTIONS or (p.stride, p.dilation, p.pad_begin, p.pad_end) != whole:
+            raise ValueError(f"{what}: parts of an input have no stride, dilation or padding")
+        if p.kernel != parts or max(map(mul, p.input, p.output)) >= LARGEST:
+            raise ValueError(f"{what}: the largest parts are {parts}")
+        possible = {p.output}
+    elif p.kind not in CONVOLUTIONS:
         kept = tuple(n + min(after, 0) for n, after in zip(p.input, p.pad_end))
         pads = tuple((before, max(after, 0)) for before, after in zip(p.pad_begin, p.pad_end))
         possible = {

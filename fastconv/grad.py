@@ -1,4 +1,4 @@
-"""Gradients of convolutions, for training and for inverse problems.
+"""Gradients of convolutions and of pooling, for training and for inverse problems.
 
 For a loss that depends on ``y = fastconv.conv2d(x, w, b, ...)``, `conv2d` here takes its gradient
 to ``y`` and gives those to ``x``, ``w`` and ``b``. As maps of ``grad_output`` they are adjoint to
@@ -6,13 +6,18 @@ the convolution: ``sum(conv2d(x, w) * g) == sum(x * grad_x) == sum(w * grad_w)``
 come conjugated, as ``sum(conv2d(x, w).conj() * g)`` asks for.
 """
 
+from ._operations import pool_gradients
 from ._operations.gradients import (
     NEEDS, differentiate, differentiate_input, differentiate_weight,
 )  # fmt: skip
 
 __all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
+    "adaptive_max_pool2d", "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d",
     "conv1d", "conv1d_input", "conv1d_weight", "conv2d", "conv2d_input", "conv2d_weight",
-    "conv3d", "conv3d_input", "conv3d_weight",
+    "conv3d", "conv3d_input", "conv3d_weight", "global_avg_pool", "global_lp_pool",
+    "global_max_pool", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d",
+    "max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d",
 ]  # fmt: skip
 
 
@@ -247,3 +252,306 @@ def conv3d_weight(
     return differentiate_weight(
         3, input, weight_size, grad_output, stride, padding, dilation, groups, data_format
     )
+
+
+def max_pool1d(
+    grad_output, indices_or_cache, input_size=None, *, data_format="channels_first", out=None
+):
+    """Gradient of `fastconv.max_pool1d` to its input; see `max_pool2d`."""
+    return pool_gradients.max_pool(
+        "grad.max_pool1d", grad_output, indices_or_cache, input_size, data_format, out
+    )
+
+
+def max_pool2d(
+    grad_output, indices_or_cache, input_size=None, *, data_format="channels_first", out=None
+):
+    """Gradient of `fastconv.max_pool2d` to its input: every window passes all to its maximum.
+
+    Parameters
+    ----------
+    grad_output : ndarray, shape (N, C, H_out, W_out) or (C, H_out, W_out)
+        Gradient of the loss to the maxima, of any real dtype; with
+        ``data_format="channels_last"``, (N, H_out, W_out, C) or (H_out, W_out, C).
+    indices_or_cache : ndarray of integers, or ArgmaxCache
+        What the pooling returned with ``return_indices=True`` or ``return_cache=True``. A cache is
+        smaller and faster. All indices are checked before anything is written; -1 passes nothing.
+    input_size : tuple of int, optional
+        Shape of the input, or its spatial sizes; needed with indices.
+    data_format : {"channels_first", "channels_last"}
+        Of indices; a cache knows its own.
+    out : ndarray, optional
+        Where to write the result: right shape and dtype, any strides.
+
+    Returns
+    -------
+    ndarray, shape of the input
+        In the dtype of `grad_output`. The same bits for any number of threads.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For wrong arguments, indices outside the input among them, before anything is written.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> x = np.arange(16.0).reshape(1, 4, 4)
+    >>> y, cache = fastconv.max_pool2d(x, 2, return_cache=True)
+    >>> fastconv.grad.max_pool2d(np.ones_like(y), cache)[0]
+    array([[0., 0., 0., 0.],
+           [0., 1., 0., 1.],
+           [0., 0., 0., 0.],
+           [0., 1., 0., 1.]])
+    """
+    return pool_gradients.max_pool(
+        "grad.max_pool2d", grad_output, indices_or_cache, input_size, data_format, out
+    )
+
+
+def max_pool3d(
+    grad_output, indices_or_cache, input_size=None, *, data_format="channels_first", out=None
+):
+    """Gradient of `fastconv.max_pool3d` to its input; see `max_pool2d`."""
+    return pool_gradients.max_pool(
+        "grad.max_pool3d", grad_output, indices_or_cache, input_size, data_format, out
+    )
+
+
+def avg_pool1d(
+    grad_output, input_size, kernel_size, stride=None, padding=0, ceil_mode=False,
+    count_include_pad=True, divisor_override=None, *, dilation=1, data_format="channels_first", out=None,
+):  # fmt: skip
+    """Gradient of `fastconv.avg_pool1d` to its input; see `avg_pool2d`."""
+    return pool_gradients.avg_pool(
+        "grad.avg_pool1d", grad_output, input_size, kernel_size, stride, padding, dilation, ceil_mode,
+        count_include_pad, divisor_override, data_format=data_format, out=out,
+    )  # fmt: skip
+
+
+def avg_pool2d(
+    grad_output, input_size, kernel_size, stride=None, padding=0, ceil_mode=False,
+    count_include_pad=True, divisor_override=None, *, dilation=1, data_format="channels_first", out=None,
+):  # fmt: skip
+    """Gradient of `fastconv.avg_pool2d` to its input, whose values it does not depend on.
+
+    Parameters
+    ----------
+    grad_output : ndarray, shape (N, C, H_out, W_out) or (C, H_out, W_out)
+        Gradient of the loss to the averages, of any floating or complex dtype; with
+        ``data_format="channels_last"``, (N, H_out, W_out, C) or (H_out, W_out, C).
+    input_size : tuple of int
+        Shape of the input, or its spatial sizes.
+    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, dilation, data_format
+        As they were given to `fastconv.avg_pool2d`.
+    out : ndarray, optional
+        Where to write the result: right shape and dtype, any strides.
+
+    Returns
+    -------
+    ndarray, shape of the input
+        In the dtype of `grad_output`. The same bits for any number of threads.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For wrong arguments, before anything is computed.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> fastconv.grad.avg_pool2d(np.array([[[4.0, 8.0]]]), (1, 2, 4), 2)[0]
+    array([[1., 1., 2., 2.],
+           [1., 1., 2., 2.]])
+    """
+    return pool_gradients.avg_pool(
+        "grad.avg_pool2d", grad_output, input_size, kernel_size, stride, padding, dilation, ceil_mode,
+        count_include_pad, divisor_override, data_format=data_format, out=out,
+    )  # fmt: skip
+
+
+def avg_pool3d(
+    grad_output, input_size, kernel_size, stride=None, padding=0, ceil_mode=False,
+    count_include_pad=True, divisor_override=None, *, dilation=1, data_format="channels_first", out=None,
+):  # fmt: skip
+    """Gradient of `fastconv.avg_pool3d` to its input; see `avg_pool2d`."""
+    return pool_gradients.avg_pool(
+        "grad.avg_pool3d", grad_output, input_size, kernel_size, stride, padding, dilation, ceil_mode,
+        count_include_pad, divisor_override, data_format=data_format, out=out,
+    )  # fmt: skip
+
+
+def lp_pool1d(
+    grad_output, input, norm_type, kernel_size, stride=None, ceil_mode=False, *, padding=0, dilation=1,
+    data_format="channels_first", out=None,
+):  # fmt: skip
+    """Gradient of `fastconv.lp_pool1d` to its input; see `lp_pool2d`."""
+    return pool_gradients.lp_pool(
+        "grad.lp_pool1d", grad_output, input, norm_type, kernel_size, stride, padding, dilation,
+        ceil_mode, data_format=data_format, out=out,
+    )  # fmt: skip
+
+
+def lp_pool2d(
+    grad_output, input, norm_type, kernel_size, stride=None, ceil_mode=False, *, padding=0, dilation=1,
+    data_format="channels_first", out=None,
+):  # fmt: skip
+    """Gradient of `fastconv.lp_pool2d` to its input.
+
+    Parameters
+    ----------
+    grad_output : ndarray, shape (N, C, H_out, W_out) or (C, H_out, W_out)
+        Gradient of the loss to the norms, of the dtype of `input`.
+    input : ndarray, shape (N, C, H, W) or (C, H, W)
+        That of the pooling.
+    norm_type, kernel_size, stride, ceil_mode, padding, dilation, data_format
+        As they were given to `fastconv.lp_pool2d`.
+    out : ndarray, optional
+        Where to write the result: right shape and dtype, any strides.
+
+    Returns
+    -------
+    ndarray, shape and dtype of `input`
+        Windows whose norm is zero pass nothing back, as in PyTorch.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For wrong arguments, before anything is computed.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> fastconv.grad.lp_pool2d(np.array([[[5.0]]]), np.array([[[3.0, 0.0], [4.0, 0.0]]]), 2, 2)
+    array([[[3., 0.],
+            [4., 0.]]])
+    """
+    return pool_gradients.lp_pool(
+        "grad.lp_pool2d", grad_output, input, norm_type, kernel_size, stride, padding, dilation,
+        ceil_mode, data_format=data_format, out=out,
+    )  # fmt: skip
+
+
+def lp_pool3d(
+    grad_output, input, norm_type, kernel_size, stride=None, ceil_mode=False, *, padding=0, dilation=1,
+    data_format="channels_first", out=None,
+):  # fmt: skip
+    """Gradient of `fastconv.lp_pool3d` to its input; see `lp_pool2d`."""
+    return pool_gradients.lp_pool(
+        "grad.lp_pool3d", grad_output, input, norm_type, kernel_size, stride, padding, dilation,
+        ceil_mode, data_format=data_format, out=out,
+    )  # fmt: skip
+
+
+def adaptive_max_pool1d(
+    grad_output, indices_or_cache, input_size=None, *, data_format="channels_first", out=None
+):
+    """Gradient of `fastconv.adaptive_max_pool1d` to its input; as `max_pool1d`."""
+    return pool_gradients.max_pool(
+        "grad.adaptive_max_pool1d", grad_output, indices_or_cache, input_size, data_format, out
+    )
+
+
+def adaptive_max_pool2d(
+    grad_output, indices_or_cache, input_size=None, *, data_format="channels_first", out=None
+):
+    """Gradient of `fastconv.adaptive_max_pool2d` to its input; as `max_pool2d`."""
+    return pool_gradients.max_pool(
+        "grad.adaptive_max_pool2d", grad_output, indices_or_cache, input_size, data_format, out
+    )
+
+
+def adaptive_max_pool3d(
+    grad_output, indices_or_cache, input_size=None, *, data_format="channels_first", out=None
+):
+    """Gradient of `fastconv.adaptive_max_pool3d` to its input; as `max_pool3d`."""
+    return pool_gradients.max_pool(
+        "grad.adaptive_max_pool3d", grad_output, indices_or_cache, input_size, data_format, out
+    )
+
+
+def adaptive_avg_pool1d(grad_output, input_size, *, data_format="channels_first", out=None):
+    """Gradient of `fastconv.adaptive_avg_pool1d` to its input; see `avg_pool2d` for parameters."""
+    return pool_gradients.adaptive_avg_pool(
+        "grad.adaptive_avg_pool1d", grad_output, input_size, data_format, out
+    )
+
+
+def adaptive_avg_pool2d(grad_output, input_size, *, data_format="channels_first", out=None):
+    """Gradient of `fastconv.adaptive_avg_pool2d` to its input; see `avg_pool2d` for parameters."""
+    return pool_gradients.adaptive_avg_pool(
+        "grad.adaptive_avg_pool2d", grad_output, input_size, data_format, out
+    )
+
+
+def adaptive_avg_pool3d(grad_output, input_size, *, data_format="channels_first", out=None):
+    """Gradient of `fastconv.adaptive_avg_pool3d` to its input; see `avg_pool2d` for parameters."""
+    return pool_gradients.adaptive_avg_pool(
+        "grad.adaptive_avg_pool3d", grad_output, input_size, data_format, out
+    )
+
+
+def global_max_pool(
+    grad_output, indices_or_cache, input_size=None, *, data_format="channels_first", out=None
+):
+    """Gradient of `fastconv.global_max_pool` to its input; as `max_pool2d`, always a batch."""
+    return pool_gradients.max_pool(
+        "grad.global_max_pool", grad_output, indices_or_cache, input_size, data_format, out
+    )
+
+
+def global_avg_pool(grad_output, input_size, *, data_format="channels_first", out=None):
+    """Gradient of `fastconv.global_avg_pool` to its input; see `avg_pool2d` for parameters."""
+    return pool_gradients.global_avg_pool(
+        "grad.global_avg_pool", grad_output, input_size, data_format, out
+    )
+
+
+def global_lp_pool(grad_output, input, norm_type=2, *, data_format="channels_first", out=None):
+    """Gradient of `fastconv.global_lp_pool` to its input; see `lp_pool2d` for parameters."""
+    windows = (None,) * 5
+    return pool_gradients.lp_pool(
+        "grad.global_lp_pool", grad_output, input, norm_type, *windows, data_format=data_format, out=out
+    )
+
+
+def max_unpool1d(grad_output, indices, *, data_format="channels_first", out=None):
+    """Gradient of `fastconv.max_unpool1d` to its input; see `max_unpool2d`."""
+    return pool_gradients.max_unpool("grad.max_unpool1d", grad_output, indices, data_format, out)
+
+
+def max_unpool2d(grad_output, indices, *, data_format="channels_first", out=None):
+    """Gradient of `fastconv.max_unpool2d` to its input: what lies at the indices, and 0 at -1.
+
+    Parameters
+    ----------
+    grad_output : ndarray, shape of the unpooled images
+    indices : ndarray of integers, shape of the input
+        As they were given to `fastconv.max_unpool2d`; all are checked. If some share a place, of
+        which only the last was kept, each of them gets the gradient nevertheless, as in PyTorch.
+    data_format : {"channels_first", "channels_last"}
+    out : ndarray, optional
+        Where to write the result: right shape and dtype, any strides.
+
+    Returns
+    -------
+    ndarray, shape of `indices`
+        In the dtype of `grad_output`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For wrong arguments, before anything is written.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> fastconv.grad.max_unpool2d(np.arange(4.0).reshape(1, 2, 2), np.array([[[3]]]))
+    array([[[3.]]])
+    """
+    return pool_gradients.max_unpool("grad.max_unpool2d", grad_output, indices, data_format, out)
+
+
+def max_unpool3d(grad_output, indices, *, data_format="channels_first", out=None):
+    """Gradient of `fastconv.max_unpool3d` to its input; see `max_unpool2d`."""
+    return pool_gradients.max_unpool("grad.max_unpool3d", grad_output, indices, data_format, out)

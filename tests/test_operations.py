@@ -12,7 +12,9 @@ from fastconv._operations import registry
 # Public functions that choose no algorithm and prepare nothing.
 OTHERS = {
     "ArgmaxCache", "as_matrix", "col2im", "config", "explain", "get_config", "im2col", "plan",
-    "set_config", "show_config", "tune",
+    "set_config", "show_config", "tune", "grad.global_max_pool",
+    *(f"{op}{n}d" for n in (1, 2, 3) for op in (
+        "max_unpool", "grad.max_unpool", "grad.max_pool", "grad.adaptive_max_pool")),
 }  # fmt: skip
 
 
@@ -33,6 +35,8 @@ def call_of(name, batch=2):
     """(positional arguments, keyword arguments, which of them are data) of a small call."""
     ndim = int(next((c for c in name if c.isdigit()), 2))
     x, w = whole(batch, 4, *(7,) * ndim), whole(6, 4, *(3,) * ndim)
+    if name.startswith("grad.") and "pool" in name:
+        return gradient_call_of(name, ndim, x)
     if name.startswith("grad."):
         options = dict(stride=2, padding=1)
         g = whole(batch, 6, *(4,) * ndim)
@@ -48,7 +52,18 @@ def call_of(name, batch=2):
         return (x, weight, whole(5, *(3,) * ndim)), dict(stride=2), (0,)
     if "conv" in name:
         return (x, w, whole(6)), dict(padding=1, activation="relu"), (0,)
+    if "lp_pool" in name:
+        return ((abs(x), 2) if "global" in name else (abs(x), 2, 3)), {}, (0,)
     return (x,) if "global" in name else (x, 3), {}, (0,)
+
+
+def gradient_call_of(name, ndim, x):
+    sizes = 3 if "adaptive" in name else 1 if "global" in name else 2
+    g = whole(len(x), 4, *(sizes,) * ndim)
+    windows = () if "adaptive" in name or "global" in name else (3,)
+    if "lp_pool" in name:
+        return (g, abs(x), 2, *windows), {}, (0, 1)
+    return (g, x.shape, *windows), {}, (0,)
 
 
 def test_every_public_function_is_an_operation_or_known_to_be_none():
@@ -93,7 +108,7 @@ def test_every_operation(name, threads):
         if "out" in inspect.signature(function).parameters:
             out = np.full(expected.shape, np.nan, expected.dtype)
             assert plan(*inputs, out=out) is out and same(out, expected)
-        elif "pool" not in name:
+        else:
             with pytest.raises(TypeError, match="take no out"):
                 plan(*inputs, out=np.zeros(1))
         with pytest.raises(TypeError, match="is called with|positional arguments"):

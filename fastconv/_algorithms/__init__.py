@@ -15,6 +15,7 @@ im2col             convolution as a matrix product, by BLAS
 fft                convolution by Fourier transforms
 direct_pool_windows  maxima and averages of windows, in floats, by vectors
 direct_pool_slides the same for large windows, rows first, then columns
+direct_pool_gradients  gradients of maxima and averages of windows, in floats
 pooling            the same for every dtype, by lines of outputs
 reference*         everything in plain NumPy, for every dtype
 registry           the list of rooms
@@ -48,6 +49,8 @@ as they lie, and would have to copy those whose channels lie closer, ``in_order 
 
 Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``grad_weight`` takes
 (x, gradient of y) and (gradient of the weight,); ``max_pool`` and ``avg_pool`` take (x,) and (y,);
-``argmax_pool`` takes (x,) and (y, codes). Arrays are batched, in the layout of the problem, of any strides.
+``argmax_pool`` takes (x,) and (y, codes);
+``grad_max_pool`` takes (gradient of y, codes), ``grad_avg_pool`` (gradient of y,), both (gradient of x,).
+Averages are passed back divided by the problem's `divisor`, not by what windows count. Arrays are batched, in the layout of the problem, of any strides.
 There is no room for ``grad_input``: it is split into problems of kind ``conv``.
 """

@@ -56,6 +56,8 @@ def supports(problem):
         return f"has no kernels for {problem.dtype}"
     if problem.ndim == 3 and problem.kernel[0] > 1:
         return "is for windows in rows and columns"
+    if problem.adaptive:
+        return "is for windows of one size"
     cdef Slides state = Slides(problem)
     cdef Work w = state.work
     state.lay_out(&w, 1)

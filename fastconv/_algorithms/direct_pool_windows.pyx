@@ -13,7 +13,7 @@ from fastconv._algorithms._direct cimport tile_count
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical, view_of
 from fastconv._core.team cimport share
-from fastconv._core.windows cimport Span, counted, counted_columns, end, inside
+from fastconv._core.windows cimport Span, counted, counted_columns, end, inside, start
 from fastconv._kernels.table cimport (
     FC_ARGMAX, FC_MAX, FC_SUM, fc_kernels, fc_pool, fc_pool_kernel, kernels,
 )
@@ -45,7 +45,7 @@ cdef struct Work:
     fc_pool_kernel kernel
     const fc_kernels* k
     bint last
-    bint whole               # windows are whole rows, and each plane has one output to a row
+    bint whole               # lanes run along the windows, one of which is computed at a time
     Py_ssize_t size          # bytes per element
     bint include_pad
     Py_ssize_t divisor
@@ -121,7 +121,6 @@ def run(Pool state, packed, inputs, outputs, int threads):
         if _step(&w.codes, w.last) != w.code_size:
             codes = np.empty(codes.shape, codes.dtype)
             w.codes = view_of(codes, state.last)
-    w.whole = w.whole and w.op != FC_ARGMAX
     w.kernel = state.k.pool_whole[w.op] if w.whole else state.k.pool[w.op]
     state.lay_out(&w, threads)
     if w.op == FC_SUM and not w.last and not w.divisor:
@@ -166,8 +165,8 @@ cdef class Pool:
         w.include_pad = problem.count_include_pad
         w.divisor = problem.divisor
         self.k = kernels(1 if w.size == 8 else 0)
-        w.whole = (not w.last and w.g.output[2] == 1 and w.g.dilation[2] == 1
-                   and w.g.pad[2] == 0 and w.g.kernel[2] == w.limit[2])
+        w.whole = not w.last and w.g.output[2] == 1 and w.g.dilation[2] == 1
+        w.whole = w.whole or not w.last and w.g.adaptive
         w.columns = NULL
 
     cdef void lay_out(self, Work* w, int threads) noexcept:
@@ -202,8 +201,8 @@ cdef double _see_row(const Work* w, fc_pool* p, Py_ssize_t row, const View* x) n
     cdef const Geometry* g = &w.g
     cdef Py_ssize_t d = row // g.output[1], h = row % g.output[1]
     cdef Span depth = inside(g, 0, d), height = inside(g, 1, h)
-    p.input = (x.data + (d * g.stride[0] - g.pad[0] + depth.start * g.dilation[0]) * x.axis[0]
-               + (h * g.stride[1] - g.pad[1] + height.start * g.dilation[1]) * x.axis[1])
+    p.input = (x.data + (start(g, 0, d) + depth.start * g.dilation[0]) * x.axis[0]
+               + (start(g, 1, h) + height.start * g.dilation[1]) * x.axis[1])
     p.slices = depth.stop - depth.start
     p.rows = height.stop - height.start
     p.slice = g.dilation[0] * x.axis[0]
@@ -226,7 +225,10 @@ cdef void _planes(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     cdef const Work* w = <const Work*> work
     cdef const Geometry* g = &w.g
     cdef Py_ssize_t part = task % w.parts, run = task // w.parts % w.runs, n = task // w.parts // w.runs
-    cdef Py_ssize_t c = run * w.planes, row, d, h
+    cdef Py_ssize_t c = run * w.planes, row, d, h, o, code, height
+    cdef Span taps
+    cdef double rows
+    cdef const char* first
     cdef View x = w.x
     cdef fc_pool p
     x.data += n * x.batch + c * x.channel
@@ -242,21 +244,36 @@ cdef void _planes(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     p.extent = w.limit[2]
     p.count = g.output[2]
     for row in range(part * w.rows, min((part + 1) * w.rows, g.output[0] * g.output[1])):
-        p.divisor = _see_row(w, &p, row, &x)
-        if w.whole:
-            p.divisor *= 1 if w.divisor or w.op != FC_SUM else counted(g, w.include_pad, 2, 0)
-            if p.row == p.extent * w.size:  # no gaps between rows
-                p.extent *= p.rows
-                p.rows = 1
-        elif not w.divisor:
+        p.divisor = rows = _see_row(w, &p, row, &x)
+        if not w.divisor:
             p.divisors = w.columns
         d = row // g.output[1]
         h = row % g.output[1]
         p.out = w.y.data + n * w.y.batch + c * w.y.channel + d * w.y.axis[0] + h * w.y.axis[1]
         if w.op == FC_ARGMAX:
             p.codes = w.codes.data + n * w.codes.batch + c * w.codes.channel + d * w.codes.axis[0] + h * w.codes.axis[1]
-        w.kernel(&p)
-        p.extent = w.limit[2]
+        if not w.whole:
+            w.kernel(&p)
+            continue
+        first = p.input
+        code = p.code
+        height = p.rows
+        for o in range(g.output[2]):
+            taps = inside(g, 2, o)
+            p.rows = height
+            p.extent = taps.stop - taps.start
+            p.input = first + (start(g, 2, o) + taps.start) * x.axis[2]
+            p.code = code + taps.start
+            if not w.divisor and w.op == FC_SUM:
+                p.divisor = max(1.0, rows * counted(g, w.include_pad, 2, o))
+            if p.row == p.extent * w.size:  # no gaps between rows
+                if w.op != FC_ARGMAX or p.row_code == p.extent:
+                    p.extent *= p.rows
+                    p.rows = 1
+            w.kernel(&p)
+            p.out += w.size
+            if w.op == FC_ARGMAX:
+                p.codes += w.code_size
 
 
 cdef void _pixels(const void* work, Py_ssize_t task, int thread) noexcept nogil:
@@ -287,12 +304,12 @@ cdef void _pixels(const void* work, Py_ssize_t task, int thread) noexcept nogil:
         while o < g.output[2]:
             taps = inside(g, 2, o)
             run = 1
-            if taps.start == 0 and taps.stop == g.kernel[2]:
+            if taps.start == 0 and taps.stop == g.kernel[2] and not g.adaptive:
                 # All windows that lie in the row.
                 run = min(g.output[2] - o, (w.limit[2] - (g.kernel[2] - 1) * g.dilation[2] - 1 + g.pad[2]
                                             - o * g.stride[2]) // g.stride[2] + 1)
             p.taps = taps.stop - taps.start
-            p.input = first + (o * g.stride[2] - g.pad[2] + taps.start * g.dilation[2]) * x.axis[2]
+            p.input = first + (start(g, 2, o) + taps.start * g.dilation[2]) * x.axis[2]
             p.pixels = run
             p.code = code + taps.start
             if p.taps == 0:

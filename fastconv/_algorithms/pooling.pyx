@@ -12,7 +12,7 @@ from libc.stdint cimport (
 
 from .._core.geometry cimport Geometry, View, canonical, view_of
 from .._core.team cimport share
-from .._core.windows cimport Span, counted, end, inside, steps
+from .._core.windows cimport Span, counted, end, inside, start, steps
 
 name = "direct_pooling"
 kinds = ("max_pool", "argmax_pool", "avg_pool")
@@ -269,7 +269,7 @@ cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t
     cdef const Geometry* g = &job.g
     cdef value_t line[LINE]
     cdef uint32_t code[LINE]
-    cdef Py_ssize_t rest, n, c, d, h, kd, kh, kw, first, width, i, start, past, offset, area, tap
+    cdef Py_ssize_t rest, n, c, d, h, kd, kh, kw, first, width, i, begin, past, offset, area, tap
     cdef Py_ssize_t step = g.stride[2] * job.x.axis[2]
     cdef bint narrow, no_rows, empty
     cdef Span depth, height, taps
@@ -284,7 +284,7 @@ cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t
         task += 1
         width = min(g.output[2] - first, <Py_ssize_t> LINE)
         # Where windows are wider than the line is long, lines along the windows are longer.
-        narrow = g.kernel[2] > width
+        narrow = g.kernel[2] > width or g.adaptive
         depth, height = inside(g, 0, d), inside(g, 1, h)
         no_rows = depth.start == depth.stop or height.start == height.stop
         tap = (depth.start * g.kernel[1] + height.start) * g.kernel[2]
@@ -298,25 +298,25 @@ cdef void _along_width(const Job* job, Py_ssize_t task, Py_ssize_t stop, value_t
         plane = job.x.data + n * job.x.batch + c * job.x.channel
         for kd in range(depth.start, depth.stop):
             for kh in range(height.start, height.stop):
-                row = plane + (d * g.stride[0] - g.pad[0] + kd * g.dilation[0]) * job.x.axis[0]
-                row = row + (h * g.stride[1] - g.pad[1] + kh * g.dilation[1]) * job.x.axis[1]
+                row = plane + (start(g, 0, d) + kd * g.dilation[0]) * job.x.axis[0]
+                row = row + (start(g, 1, h) + kh * g.dilation[1]) * job.x.axis[1]
                 tap = (kd * g.kernel[1] + kh) * g.kernel[2]
                 if narrow:
                     for i in range(width):
                         taps = inside(g, 2, first + i)
-                        offset = (first + i) * g.stride[2] - g.pad[2] + taps.start * g.dilation[2]
+                        offset = start(g, 2, first + i) + taps.start * g.dilation[2]
                         _fold_window(job.op, line + i, code + i, row + offset * job.x.axis[2],
                                      g.dilation[2] * job.x.axis[2], taps.stop - taps.start,
                                      <uint32_t> (tap + taps.start))
                     continue
                 for kw in range(g.kernel[2]):
                     offset = first * g.stride[2] - g.pad[2] + kw * g.dilation[2]
-                    start = steps(-offset, g.stride[2])
+                    begin = steps(-offset, g.stride[2])
                     past = min(steps(end(g, 2) - offset, g.stride[2]), width)
-                    if start < past:
-                        _fold(job.op, line + start, code + start,
-                              row + (offset + start * g.stride[2]) * job.x.axis[2], step,
-                              past - start, <uint32_t> (tap + kw))
+                    if begin < past:
+                        _fold(job.op, line + begin, code + begin,
+                              row + (offset + begin * g.stride[2]) * job.x.axis[2], step,
+                              past - begin, <uint32_t> (tap + kw))
         if job.op == AVERAGE:
             area = counted(g, job.include_pad, 0, d) * counted(g, job.include_pad, 1, h)
             for i in range(width):
@@ -364,9 +364,9 @@ cdef void _along_channels(const Job* job, Py_ssize_t task, Py_ssize_t stop,
                     code[i] = 0 if empty else <uint32_t> tap
             for kd in range(depth.start, depth.stop):
                 for kh in range(height.start, height.stop):
-                    row = plane + (d * g.stride[0] - g.pad[0] + kd * g.dilation[0]) * job.x.axis[0]
-                    row = row + (h * g.stride[1] - g.pad[1] + kh * g.dilation[1]) * job.x.axis[1]
-                    row = row + (w * g.stride[2] - g.pad[2]) * job.x.axis[2]
+                    row = plane + (start(g, 0, d) + kd * g.dilation[0]) * job.x.axis[0]
+                    row = row + (start(g, 1, h) + kh * g.dilation[1]) * job.x.axis[1]
+                    row = row + start(g, 2, w) * job.x.axis[2]
                     tap = (kd * g.kernel[1] + kh) * g.kernel[2]
                     for kw in range(taps.start, taps.stop):
                         _fold(job.op, line, code, row + kw * g.dilation[2] * job.x.axis[2],

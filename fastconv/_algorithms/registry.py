@@ -6,6 +6,7 @@ from . import (
     direct_dots,
     direct_pixels,
     direct_planes,
+    direct_pool_gradients,
     direct_pool_slides,
     direct_pool_windows,
     direct_weight,
@@ -15,6 +16,7 @@ from . import (
     im2col,
     pooling,
     reference,
+    reference_pool_gradients,
     reference_pooling,
     reference_weight,
     split_bfloat16,
@@ -37,8 +39,10 @@ ROOMS = (
     direct_pool_windows,
     direct_pool_slides,
     pooling,
+    direct_pool_gradients,
     reference,
     reference_pooling,
+    reference_pool_gradients,
     reference_weight,
 )
 

@@ -107,3 +107,16 @@ def split_input(op, ndim, shape, data_format):
     if len(shape) == ndim + 1:
         shape = (1, *shape)
     return (shape[0], shape[-1], shape[1:-1]) if last else (*shape[:2], shape[2:])
+
+
+def as_window_counts(op, name, value, spatial):
+    """An int or None, or one per axis, as a count per axis; None keeps the size of the input."""
+    ndim = len(spatial)
+    try:
+        values = None if isinstance(value, (str, bytes)) else tuple(value)
+    except TypeError:
+        values = (value,) * ndim
+    if values is None or len(values) not in (1, ndim):
+        raise ValueError(f"{op}: {name} needs one value or {ndim}, one per axis; got {value!r}")
+    values *= ndim // len(values)
+    return as_ints(op, name, [n if v is None else v for n, v in zip(spatial, values)], ndim, 1)

@@ -9,6 +9,7 @@ cdef struct Geometry:
     Py_ssize_t pad[3]
     Py_ssize_t pad_end[3]
     Py_ssize_t output[3]
+    bint adaptive
 
 
 # An array seen as (batch, channel, depth, height, width), whatever its layout in memory.

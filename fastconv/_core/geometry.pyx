@@ -24,6 +24,7 @@ cdef Geometry canonical(problem) except *:
     _copy_axes(problem.pad_begin, g.pad, 0)
     _copy_axes(problem.pad_end, g.pad_end, 0)
     _copy_axes(problem.output, g.output, 1)
+    g.adaptive = problem.adaptive
     return g
 
 

@@ -9,6 +9,7 @@ from .sizes import effective_kernel
 LAYOUTS = ("channels_first", "channels_last")
 # Gradients have the sizes of the convolution that they belong to.
 CONVOLUTIONS = ("conv", "grad_input", "grad_weight", "local")
+POOLINGS = ("max_pool", "argmax_pool", "avg_pool", "grad_max_pool", "grad_avg_pool")
 # Precisions that are spelled out; "exact" admits no rounding at all, for integers on floats.
 _TIERS = ("high", "medium", "exact")
 _SHORT_LAYOUT = {"channels_first": "cf", "channels_last": "cl"}
@@ -20,10 +21,11 @@ class Problem(NamedTuple):
 
     Sizes are those of the arrays; `pad_begin` may be negative (it crops), `pad_end` is as given
     by the user and matters only to average pooling: `output` already follows from it. Padding is
-    by zeros (convolution) or neutral (pooling); other modes are materialised before.
+    by zeros (convolution) or neutral (pooling); other modes are materialised before. Gradients of
+    pooling have the sizes of the pooling.
     """
 
-    kind: str  # one of CONVOLUTIONS, "max_pool", "argmax_pool" or "avg_pool"
+    kind: str  # one of CONVOLUTIONS or POOLINGS
     dtype: str  # NumPy name of a native dtype, or for pooling any real one
     layout: str  # "channels_first" or "channels_last"
     batch: int
@@ -42,6 +44,9 @@ class Problem(NamedTuple):
     precision: str = "highest"
     count_include_pad: bool = True
     divisor: int = 0  # average pooling: 0 means the number of elements under the window
+    # Pooling: windows part the input evenly; output `o` sees input * o // output to
+    # ceil(input * (o + 1) / output), and `kernel` is the largest of them.
+    adaptive: bool = False
 
     @property
     def ndim(self):
@@ -118,6 +123,8 @@ class Problem(NamedTuple):
             words.append("nopad")
         if self.divisor:
             words.append(f"div{self.divisor}")
+        if self.adaptive:
+            words.append("adaptive")
         return " ".join(words)
 
     @classmethod
@@ -125,7 +132,7 @@ class Problem(NamedTuple):
         """The problem that `line` spells."""
         try:
             kind, dtype, layout, *words = line.split()
-            flags = {w for w in words if w in ("bias", "relu", "nopad", *_TIERS)}
+            flags = {w for w in words if w in ("bias", "relu", "nopad", "adaptive", *_TIERS)}
             divisor = next((int(w[3:]) for w in words if w.startswith("div")), 0)
             fields = {w[0]: w[1:] for w in words if w not in flags and not w.startswith("div")}
             sizes = {key: tuple(map(int, fields[key].split("x"))) for key in "ifsdpqo"}
@@ -135,6 +142,7 @@ class Problem(NamedTuple):
                 bias="bias" in flags, relu="relu" in flags,
                 precision=next((p for p in _TIERS if p in flags), "highest"),
                 count_include_pad="nopad" not in flags, divisor=divisor,
+                adaptive="adaptive" in flags,
             )  # fmt: skip
         except (ValueError, KeyError) as error:
             raise ValueError(f"not the spelling of a problem: {line!r}") from error

@@ -3,7 +3,7 @@
 The floor rule throughout: ``out = (in + before + after - dilation * (kernel - 1) - 1) // stride + 1``.
 """
 
-from math import prod
+from math import gcd, prod
 
 from .arguments import as_pairs
 
@@ -107,6 +107,13 @@ def pool_output(op, sizes, kernel, stride, dilation, pads, ceil_mode):
     if min(outputs) < 1:  # not even a partial window: the floor rule says so in words
         return conv_output(op, sizes, kernel, stride, dilation, pads)
     return tuple(outputs)
+
+
+def largest_part(size, parts):
+    """The most elements that one of `parts` windows sees which part `size` evenly, and overlap."""
+    step, rest = divmod(size, parts)
+    # Window `i` sees i * size // parts to ceil((i + 1) * size / parts).
+    return step if not rest else step + 1 + (gcd(rest, parts) != rest)
 
 
 def check_total(op, what, shape, itemsize, limit=ADDRESSABLE):

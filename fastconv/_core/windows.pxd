@@ -1,4 +1,4 @@
-"""Which taps of a pooling window meet elements."""
+"""Where pooling windows lie, which of their taps meet elements, and which windows reach an element."""
 
 import numpy as np
 
@@ -21,19 +21,43 @@ cdef inline Py_ssize_t end(const Geometry* g, int axis) noexcept nogil:
     return g.input[axis] + min(g.pad_end[axis], <Py_ssize_t> 0)
 
 
+cdef inline Py_ssize_t start(const Geometry* g, int axis, Py_ssize_t output) noexcept nogil:
+    """Where a window begins along one axis."""
+    if g.adaptive:
+        return output * g.input[axis] // g.output[axis]
+    return output * g.stride[axis] - g.pad[axis]
+
+
 cdef inline Span inside(const Geometry* g, int axis, Py_ssize_t output) noexcept nogil:
     """The taps of one window along one axis that meet elements."""
     cdef Span taps
-    cdef Py_ssize_t at = output * g.stride[axis] - g.pad[axis]
+    cdef Py_ssize_t at = start(g, axis, output)
+    if g.adaptive:
+        taps.start = 0
+        taps.stop = steps((output + 1) * g.input[axis], g.output[axis]) - at
+        return taps
     taps.start = min(steps(-at, g.dilation[axis]), g.kernel[axis])
     taps.stop = max(taps.start, min(steps(end(g, axis) - at, g.dilation[axis]), g.kernel[axis]))
     return taps
 
 
+cdef inline Span reaching(const Geometry* g, int axis, Py_ssize_t element) noexcept nogil:
+    """The windows along one axis between whose ends an element lies, if not in a hole of them."""
+    cdef Span outputs
+    cdef Py_ssize_t at = element + g.pad[axis]
+    if g.adaptive:
+        outputs.start = element * g.output[axis] // g.input[axis]
+        outputs.stop = steps((element + 1) * g.output[axis], g.input[axis])
+        return outputs
+    outputs.stop = min(at // g.stride[axis] + 1, g.output[axis]) if at >= 0 else 0
+    outputs.start = min(steps(at - (g.kernel[axis] - 1) * g.dilation[axis], g.stride[axis]), outputs.stop)
+    return outputs
+
+
 cdef inline Py_ssize_t counted(const Geometry* g, bint include_pad, int axis, Py_ssize_t output) noexcept nogil:
     """How many taps of a window an average divides by, along one axis."""
     cdef Span taps
-    if include_pad:
+    if include_pad and not g.adaptive:
         # Behind the padding there is nothing: with ceil_mode a window may hang over its end.
         return min(steps(g.input[axis] + g.pad_end[axis] + g.pad[axis] - output * g.stride[axis],
                          g.dilation[axis]), g.kernel[axis])

@@ -6,7 +6,7 @@ import numpy as np
 
 from .geometry cimport Geometry, canonical, view_of
 from .team cimport share
-from .windows cimport Span, inside
+from .windows cimport Span, inside, start
 
 ctypedef fused code_t:
     uint8_t
@@ -63,27 +63,27 @@ cdef void _row(const void* work, Py_ssize_t row, int thread) noexcept nogil:
         _decode[uint32_t](d.g, d.table, row, <const uint32_t*> codes, to, d.inner)
 
 
-cdef void _decode(const Geometry* g, const uint64_t* table, Py_ssize_t row, const code_t* codes,
+cdef void _decode(const Geometry* g, const uint64_t* table, Py_ssize_t line, const code_t* codes,
                   int64_t* positions, Py_ssize_t inner) noexcept nogil:
     """One row of outputs, with all channels if these come last."""
-    cdef Py_ssize_t h = row % g.output[1], d = row // g.output[1] % g.output[0]
+    cdef Py_ssize_t h = line % g.output[1], d = line // g.output[1] % g.output[0]
     cdef Py_ssize_t w, c
     cdef Span depth = inside(g, 0, d), height = inside(g, 1, h), width
     cdef bint no_rows = depth.start == depth.stop or height.start == height.stop
     # Unsigned, because the start of a window may be out of range; the winner never is.
-    cdef uint64_t start = <uint64_t> (d * g.stride[0] - g.pad[0]) * <uint64_t> g.input[1]
-    start = (start + <uint64_t> (h * g.stride[1] - g.pad[1])) * <uint64_t> g.input[2]
-    start -= <uint64_t> g.pad[2]
+    cdef uint64_t row = <uint64_t> start(g, 0, d) * <uint64_t> g.input[1]
+    cdef uint64_t first
+    row = (row + <uint64_t> start(g, 1, h)) * <uint64_t> g.input[2]
     for w in range(g.output[2]):
         width = inside(g, 2, w)
+        first = row + <uint64_t> start(g, 2, w)
         for c in range(inner):
             if no_rows or width.start == width.stop:
                 positions[c] = -1
             elif code_t is uint8_t:
-                positions[c] = <int64_t> (start + table[codes[c]])
+                positions[c] = <int64_t> (first + table[codes[c]])
             else:
-                positions[c] = <int64_t> (start + _offset(g, codes[c]))
-        start += <uint64_t> g.stride[2]
+                positions[c] = <int64_t> (first + _offset(g, codes[c]))
         positions += inner
         codes += inner
 

@@ -361,12 +361,40 @@ POOL(max, FC_MAX)
 POOL(sum, FC_SUM)
 #undef POOL
 
+/* The same, and where the first maximum is: looked for once it is known. */
+static void JOIN(pool_whole_argmax)(const fc_pool *p)
+{
+    for (ptrdiff_t i = 0; i < p->pixels; i++) {
+        const char *at = p->input + i * p->input_step;
+        const T best = JOIN(pool_whole)(p, at, FC_MAX);
+        ptrdiff_t code = p->slices && p->rows && p->extent ? p->code : 0;
+        for (ptrdiff_t d = 0; d < p->slices; d++)
+            for (ptrdiff_t r = 0; r < p->rows; r++)
+                for (ptrdiff_t k = 0; k < p->extent; k++) {
+                    const T x = ((const T *)(at + d * p->slice + r * p->row))[k];
+                    if (x == best || x != x) {
+                        code = p->code + d * p->slice_code + r * p->row_code + k;
+                        goto found;
+                    }
+                }
+    found:
+        *(T *)(p->out + i * p->out_step) = best;
+        char *const to = p->codes + i * p->codes_step;
+        if (p->code_size == 1)
+            *(uint8_t *)to = (uint8_t)code;
+        else if (p->code_size == 2)
+            *(uint16_t *)to = (uint16_t)code;
+        else
+            *(uint32_t *)to = (uint32_t)code;
+    }
+}
+
 static void JOIN(fill_pools)(fc_kernels *k)
 {
     k->pool[FC_MAX] = JOIN(pool_max);
     k->pool[FC_ARGMAX] = JOIN(pool_argmax);
     k->pool[FC_SUM] = JOIN(pool_sum);
     k->pool_whole[FC_MAX] = JOIN(pool_whole_max);
-    k->pool_whole[FC_ARGMAX] = NULL;
+    k->pool_whole[FC_ARGMAX] = JOIN(pool_whole_argmax);
     k->pool_whole[FC_SUM] = JOIN(pool_whole_sum);
 }

@@ -148,6 +148,26 @@ typedef void (*fc_pool_kernel)(const fc_pool *);
    read and written by whole vectors. */
 typedef void (*fc_slide_kernel)(char *out, char *x, ptrdiff_t n, ptrdiff_t taps, ptrdiff_t step);
 
+/* out[i] = the sum of gradients[w][i] over some windows w, or of those whose code is codes[w][i], divided; i < count. */
+enum { FC_SPREAD_WINDOWS = 64 };
+typedef struct {
+    const char *gradients[FC_SPREAD_WINDOWS];
+    const char *codes[FC_SPREAD_WINDOWS];
+    uint32_t code[FC_SPREAD_WINDOWS];
+    ptrdiff_t windows, count;
+    int code_size;                   /* 0 without codes */
+    int onto;                        /* whether the sum begins with what is in `out` */
+    double divisor;
+    char *out;
+} fc_spread;
+
+typedef void (*fc_spread_kernel)(const fc_spread *);
+
+/* A row of `size` elements: the sum of what each of `windows` passes to `taps` elements, `step` apart; the first window
+   begins at element `first`, and others `stride` further each. */
+typedef void (*fc_widen_kernel)(char *to, ptrdiff_t size, const char *from, ptrdiff_t windows, ptrdiff_t taps,
+                                ptrdiff_t step, ptrdiff_t stride, ptrdiff_t first);
+
 /* sums[i] /= divisor * divisors[i], the latter being ones if NULL; sums by whole vectors. */
 typedef void (*fc_divide_kernel)(char *sums, const char *divisors, double divisor, ptrdiff_t n);
 
@@ -171,9 +191,11 @@ typedef struct {
     fc_fused_inputs_kernel fused_inputs;
     fc_fused_kernels fused[FC_FUSED];                   /* [log2 width] */
     fc_pool_kernel pool[FC_POOLS];                      /* [FC_MAX, ...] */
-    fc_pool_kernel pool_whole[FC_POOLS];                /* one output: windows that are whole rows */
+    fc_pool_kernel pool_whole[FC_POOLS];                /* one output: windows of whole pieces of rows */
     fc_slide_kernel slide[FC_POOLS];                    /* [FC_MAX, ...]; NULL for FC_ARGMAX */
     fc_divide_kernel divide;
+    fc_spread_kernel spread;
+    fc_widen_kernel widen;
     fc_transpose_kernel transpose;
     fc_copy_kernel copy;
     fc_pack_kernel pack;

@@ -18,6 +18,7 @@ cdef extern from "table.h":
         FC_SUM
         FC_POOLS
         FC_POOL_TAPS
+        FC_SPREAD_WINDOWS
 
     ctypedef struct fc_tile:
         const char* scalars
@@ -104,6 +105,18 @@ cdef extern from "table.h":
     ctypedef void (*fc_pool_kernel)(const fc_pool*) noexcept nogil
 
     ctypedef void (*fc_divide_kernel)(char*, const char*, double, Py_ssize_t) noexcept nogil
+    ctypedef struct fc_spread:
+        const char* gradients[FC_SPREAD_WINDOWS]
+        const char* codes[FC_SPREAD_WINDOWS]
+        uint32_t code[FC_SPREAD_WINDOWS]
+        Py_ssize_t windows, count
+        int code_size, onto
+        double divisor
+        char* out
+
+    ctypedef void (*fc_spread_kernel)(const fc_spread*) noexcept nogil
+    ctypedef void (*fc_widen_kernel)(char*, Py_ssize_t, const char*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                                     Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_slide_kernel)(char*, char*, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
 
     ctypedef struct fc_dots:
@@ -139,6 +152,8 @@ cdef extern from "table.h":
         fc_pool_kernel pool_whole[FC_POOLS]
         fc_slide_kernel slide[FC_POOLS]
         fc_divide_kernel divide
+        fc_spread_kernel spread
+        fc_widen_kernel widen
         fc_transpose_kernel transpose
         fc_copy_kernel copy
         fc_pack_kernel pack

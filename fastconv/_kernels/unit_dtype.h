@@ -19,6 +19,7 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #include "plane_windows.h"
 #include "pool.h" /* with the same partial vectors */
 #include "slide.h" /* with its folds */
+#include "spread.h"
 #undef PART
 #undef PART_BYTES
 #include "dot.h" /* with the partial vectors of the windows */
@@ -69,6 +70,8 @@ static void JOIN(fill)(fc_kernels *k)
     k->slide[FC_ARGMAX] = NULL;
     k->slide[FC_SUM] = JOIN(slide_sum);
     k->divide = JOIN(divide);
+    k->spread = JOIN(spread);
+    k->widen = JOIN(widen);
     JOIN(fill_winograd)(k);
     JOIN(fill_fused)(k);
     k->transpose = JOIN(transpose);

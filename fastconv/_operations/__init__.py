@@ -5,7 +5,9 @@ convolution     conv1d, conv2d, conv3d
 transposed      conv_transpose1d, 2d, 3d
 gradients       gradients of convolution: grad.conv1d, 2d, 3d and their parts
 local           locally_connected1d, 2d, 3d
-pooling         max_pool, avg_pool, global_max_pool, global_avg_pool
+pooling         maxima, averages and norms of windows: max_pool, adaptive_avg_pool, ...
+pool_gradients  grad.max_pool1d, grad.avg_pool2d, ...; those of maxima need no plan
+unpooling       max_unpool, which chooses nothing and is no family
 registry        the list of families
 _asked          what the planner is asked
 _calls          the one cache of parsed calls

@@ -1,12 +1,13 @@
-"""Max and average pooling, of windows and of whole planes."""
+"""Maxima, averages and norms of windows that slide, part the input evenly, or are all of it."""
 
 from functools import partial
-from math import prod
+from math import inf, prod
+from typing import NamedTuple
 
 import numpy as np
 
 from .._core import dtypes, sizes, winners
-from .._core.arguments import LARGEST, as_int, as_ints, one_of, split_input
+from .._core.arguments import LARGEST, as_int, as_ints, as_window_counts, one_of, split_input
 from .._core.arrays import Form, native
 from .._core.outputs import stand_in
 from .._core.problem import LAYOUTS, Problem
@@ -16,11 +17,16 @@ from .._planner import planner
 from . import _calls
 from ._asked import Asked, axes_of
 
-
+_KINDS = ("max_pool", "avg_pool", "lp_pool")
 names = {
-    **{f"{kind}{ndim}d": ("input",) for kind in ("max_pool", "avg_pool") for ndim in (1, 2, 3)},
-    **{f"global_{kind}": ("input",) for kind in ("max_pool", "avg_pool")},
+    **{f"{kind}{ndim}d": ("input",) for kind in _KINDS for ndim in (1, 2, 3)},
+    **{f"adaptive_{kind}{ndim}d": ("input",) for kind in _KINDS[:2] for ndim in (1, 2, 3)},
+    **{f"global_{kind}": ("input",) for kind in _KINDS},
 }
+_DEFAULTS = {
+    "stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "count_include_pad": True,
+    "divisor_override": None, "norm_type": None,
+}  # fmt: skip
 
 
 def max_pool(
@@ -32,9 +38,8 @@ def max_pool(
     winners_as = _winners_as(op, return_indices, return_cache)
     x = np.asarray(input)
     call = _call(
-        op, "max_pool", ndim, x, kernel_size, stride, padding, dilation, ceil_mode, True, None,
-        data_format,
-    )  # fmt: skip
+        op, x, _slide, kernel_size, stride, padding, dilation, ceil_mode, True, None, None, data_format
+    )
     return call.run_as(winners_as, x, out)
 
 
@@ -45,32 +50,53 @@ def avg_pool(
     """What the public functions do with their arguments."""
     x = np.asarray(input)
     call = _call(
-        f"avg_pool{ndim}d", "avg_pool", ndim, x, kernel_size, stride, padding, dilation, ceil_mode,
-        count_include_pad, divisor_override, data_format,
+        f"avg_pool{ndim}d", x, _slide, kernel_size, stride, padding, dilation, ceil_mode,
+        count_include_pad, divisor_override, None, data_format,
     )  # fmt: skip
     return call.run(x, out)
 
 
-def global_pool(kind, input, data_format):
+def lp_pool(
+    ndim, input, norm_type, kernel_size, stride, ceil_mode, padding, dilation, data_format, out
+):
     """What the public functions do with their arguments."""
     x = np.asarray(input)
+    call = _call(
+        f"lp_pool{ndim}d", x, _slide, kernel_size, stride, padding, dilation, ceil_mode, True, None,
+        norm_type, data_format,
+    )  # fmt: skip
+    return call.run(x, out)
+
+
+def adaptive_pool(kind, ndim, input, output_size, return_indices, return_cache, data_format, out):
+    """What the public functions do with their arguments."""
+    op = f"adaptive_{kind}{ndim}d"
+    winners_as = _winners_as(op, return_indices, return_cache)
+    x = np.asarray(input)
+    call = _call(op, x, _part, output_size, data_format)
+    return call.run_as(winners_as, x, out)
+
+
+def global_pool(kind, input, return_indices, return_cache, norm_type, data_format, out):
+    """What the public functions do with their arguments."""
     op = f"global_{kind}"
-    planes = _planes(op, x, data_format)
-    call = _call(op, kind, x.ndim - 2, x, planes, None, 0, 1, False, True, None, data_format)
-    return call.run(x, None)
+    winners_as = _winners_as(op, return_indices, return_cache)
+    x = np.asarray(input)
+    call = _call(op, x, _take_all, norm_type, data_format)
+    return call.run_as(winners_as, x, out)
 
 
-def _planes(op, x, data_format):
-    """The spatial sizes, which are the window."""
-    if x.ndim not in (3, 4, 5):
-        raise ValueError(
-            f"{op}: input must have a batch axis, a channel axis and one to three spatial axes; "
-            f"got shape {x.shape}"
-        )
-    spatial = x.shape[1:-1] if data_format == "channels_last" else x.shape[2:]
-    if 0 in spatial:
-        raise ValueError(f"{op}: input of shape {x.shape} has no elements to pool over")
-    return spatial
+def parse(name, arguments, settings, prepacked=False):
+    """The call of a public function's `arguments`, by name."""
+    a = {**_DEFAULTS, **arguments}
+    if name.startswith("global"):
+        return _take_all(name, a["input"], a["norm_type"], a["data_format"], settings)
+    if name.startswith("adaptive"):
+        return _part(name, a["input"], a["output_size"], a["data_format"], settings)
+    return _slide(
+        name, a["input"], a["kernel_size"], a["stride"], a["padding"], a["dilation"], a["ceil_mode"],
+        a["count_include_pad"], a["divisor_override"], a["norm_type"], a["data_format"], settings,
+    )  # fmt: skip
 
 
 def _winners_as(op, return_indices, return_cache):
@@ -82,43 +108,165 @@ def _winners_as(op, return_indices, return_cache):
     return "indices" if return_indices else "cache" if return_cache else None
 
 
-def parse(name, arguments, settings, prepacked=False):
-    """The PoolCall of a public function's `arguments`, by name."""
-    a = {
-        "stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "count_include_pad": True,
-        "divisor_override": None, **arguments,
-    }  # fmt: skip
-    x = a["input"]
-    if name.startswith("global"):
-        kind, ndim = name.removeprefix("global_"), x.ndim - 2
-        a["kernel_size"] = _planes(name, x, a["data_format"])
-    else:
-        kind, ndim = name[:-2], axes_of(name)
-    return PoolCall(
-        name, kind, ndim, x, a["kernel_size"], a["stride"], a["padding"], a["dilation"],
-        a["ceil_mode"], a["count_include_pad"], a["divisor_override"], a["data_format"], settings,
-    )  # fmt: skip
-
-
-def _call(op, kind, ndim, x, kernel_size, stride, padding, *others):
+def _call(op, x, make, *arguments):
+    """The call that ``make(op, x, *arguments, settings)`` makes, from the cache if it is there."""
     settings = current()
-    key = (
-        op, x.shape, x.dtype, _spelled(kernel_size), _spelled(stride), _spelled(padding),
-        *map(_spelled, others), settings, active(),
-    )  # fmt: skip
+    key = (op, x.shape, x.dtype, *map(spelled, arguments), settings, active())
     call = _calls.find(key)
-    if call is None:
-        call = PoolCall(op, kind, ndim, x, kernel_size, stride, padding, *others, settings)
-        _calls.keep(key, call)
-    return call
+    return call or _calls.keep(key, make(op, x, *arguments, settings))
 
 
-def _spelled(value):
+def spelled(value):
     """A key for an argument; 1, 1.0 and True are equal and hash alike, but not equally valid."""
     kind = type(value)
     if kind is int or kind is str or value is None:
         return value
     return kind, value if kind is bool else repr(value)
+
+
+class Windows(NamedTuple):
+    """Where windows lie, and how many there are: fields of a Problem."""
+
+    input: tuple
+    kernel: tuple
+    stride: tuple
+    dilation: tuple
+    pad_begin: tuple
+    pad_end: tuple
+    output: tuple
+
+
+def _slide(
+    op, x, kernel_size, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override,
+    norm_type, data_format, settings,
+):  # fmt: skip
+    """The call for windows of one size, some steps apart."""
+    _, _, spatial = _split(op, x, axes_of(op), data_format)
+    check_flags(op, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+    windows = sliding(op, spatial, kernel_size, stride, padding, dilation, ceil_mode)
+    options = dict(count_include_pad=bool(count_include_pad), divisor=divisor_of(op, divisor_override))
+    return _of_kind(op, x, axes_of(op), windows, norm_type, data_format, settings, **options)
+
+
+def _part(op, x, output_size, data_format, settings):
+    """The call for windows that part the input evenly."""
+    _, _, spatial = _split(op, x, axes_of(op), data_format)
+    windows, adaptive = parting(op, spatial, output_size)
+    return _of_kind(op, x, axes_of(op), windows, None, data_format, settings, adaptive=adaptive)
+
+
+def _take_all(op, x, norm_type, data_format, settings):
+    """The call for one window, that is the whole input."""
+    check_batched(op, "input", x)
+    _, _, spatial = _split(op, x, x.ndim - 2, data_format)
+    if 0 in spatial:
+        raise ValueError(f"{op}: input of shape {x.shape} has no elements to pool over")
+    windows = sliding(op, spatial, spatial, None, 0, 1, False)
+    return _of_kind(op, x, x.ndim - 2, windows, norm_type, data_format, settings)
+
+
+def _split(op, x, ndim, data_format):
+    one_of(op, "data_format", data_format, LAYOUTS)
+    return split_input(op, ndim, x.shape, data_format)
+
+
+def _of_kind(op, x, ndim, windows, norm_type, data_format, settings, **options):
+    if "lp_pool" in op:
+        return NormCall(op, x, ndim, windows, norm_type, data_format, settings)
+    kind = "max_pool" if "max_pool" in op else "avg_pool"
+    return PoolCall(op, kind, x.shape, x.dtype, ndim, windows, data_format, settings, **options)
+
+
+def check_flags(op, **flags):
+    """TypeError unless all are True or False."""
+    for name, flag in flags.items():
+        if not isinstance(flag, (bool, np.bool_)):
+            raise TypeError(f"{op}: {name} must be True or False, got {flag!r}")
+
+
+def check_batched(op, what, array):
+    """ValueError unless `array` has a batch axis, a channel axis and some more."""
+    if array.ndim not in (3, 4, 5):
+        raise ValueError(
+            f"{op}: {what} must have a batch axis, a channel axis and one to three spatial axes; "
+            f"got shape {array.shape}"
+        )
+
+
+def sliding(op, spatial, kernel_size, stride, padding, dilation, ceil_mode):
+    """The Windows of one size, some steps apart, in an input of `spatial` sizes."""
+    ndim = len(spatial)
+    kernel = as_ints(op, "kernel_size", kernel_size, ndim, 1)
+    stride = kernel if stride is None else as_ints(op, "stride", stride, ndim, 1)
+    dilation = as_ints(op, "dilation", dilation, ndim, 1)
+    pads = sizes.resolve_padding(op, padding, spatial, kernel, stride, dilation)
+    _check_range(op, spatial, kernel, dilation, pads)
+    # Cropping the end shortens the input, and with it what a last window may hang over.
+    kept = tuple(n + min(after, 0) for n, (_, after) in zip(spatial, pads))
+    grown = tuple((before, max(after, 0)) for before, after in pads)
+    output = sizes.pool_output(op, kept, kernel, stride, dilation, grown, bool(ceil_mode))
+    before, after = (tuple(pad[end] for pad in pads) for end in (0, 1))
+    return Windows(tuple(spatial), kernel, stride, dilation, before, after, output)
+
+
+def parting(op, spatial, output_size):
+    """The Windows that part `spatial` sizes evenly, and whether their sizes differ."""
+    output = as_window_counts(op, "output_size", output_size, spatial)
+    ones, zeros = (1,) * len(spatial), (0,) * len(spatial)
+    if 0 in spatial:
+        raise ValueError(f"{op}: input of spatial sizes {tuple(spatial)} has no elements to pool over")
+    if not any(n % count for n, count in zip(spatial, output)):
+        kernel = tuple(n // count for n, count in zip(spatial, output))
+        return Windows(tuple(spatial), kernel, kernel, ones, zeros, zeros, output), False
+    if max(n * count for n, count in zip(spatial, output)) >= LARGEST:
+        raise ValueError(f"{op}: output_size {output} is out of range for sizes {tuple(spatial)}")
+    kernel = tuple(map(sizes.largest_part, spatial, output))
+    return Windows(tuple(spatial), kernel, ones, ones, zeros, zeros, output), True
+
+
+def _check_range(op, spatial, kernel, dilation, pads):
+    """Refuse sizes that would overflow machine integers; all others stay far below."""
+    padded = [n + max(b, 0) + max(a, 0) for n, (b, a) in zip(spatial, pads)]
+    extents = map(sizes.effective_kernel, kernel, dilation)
+    if max(*padded, *extents, prod(kernel)) >= LARGEST:
+        raise ValueError(
+            f"{op}: padding {pads}, kernel {kernel} and dilation {dilation} are out of range for "
+            f"input of spatial sizes {tuple(spatial)}"
+        )
+
+
+def divisor_of(op, divisor_override):
+    """`divisor_override` as a field of a Problem."""
+    if divisor_override is None:
+        return 0
+    divisor = as_int(op, "divisor_override", divisor_override)
+    if divisor == 0:
+        raise ValueError(f"{op}: divisor_override must not be 0")
+    return divisor
+
+
+def norm_of(op, norm_type):
+    """The exponent of a norm, as a float."""
+    try:
+        p = float(norm_type)
+    except (TypeError, ValueError):
+        raise TypeError(f"{op}: norm_type must be a number, got {norm_type!r}") from None
+    if not 0 < p < inf:
+        raise ValueError(f"{op}: norm_type must be positive and finite, got {norm_type!r}")
+    return p
+
+
+def power(x, p):
+    """``x ** p``; of 1 and 2, as most norms are, at the speed of a copy."""
+    return x if p == 1 else x * x if p == 2 else np.power(x, x.dtype.type(p))
+
+
+def root(total, p):
+    """``total ** (1 / p)``, in place."""
+    if p == 2:
+        np.sqrt(total, out=total)
+    elif p != 1:
+        np.power(total, total.dtype.type(1 / p), out=total)
 
 
 class ArgmaxCache:
@@ -182,39 +330,21 @@ class PoolCall:
         "_form", "_unbatched",
     )  # fmt: skip
 
-    def __init__(
-        self, op, kind, ndim, x, kernel_size, stride, padding, dilation, ceil_mode,
-        count_include_pad, divisor_override, data_format, settings,
-    ):  # fmt: skip
+    def __init__(self, op, kind, shape, dtype, ndim, windows, data_format, settings, **options):
         self.op, self.settings = op, settings
-        one_of(op, "data_format", data_format, LAYOUTS)
-        for name, flag in (("ceil_mode", ceil_mode), ("count_include_pad", count_include_pad)):
-            if not isinstance(flag, (bool, np.bool_)):
-                raise TypeError(f"{op}: {name} must be True or False, got {flag!r}")
-        row = dtypes.row_of(op, x.dtype)
-        _check_kind(op, kind, row, x)
-        batch, channels, spatial = split_input(op, ndim, x.shape, data_format)
-        kernel = as_ints(op, "kernel_size", kernel_size, ndim, 1)
-        stride = kernel if stride is None else as_ints(op, "stride", stride, ndim, 1)
-        dilation = as_ints(op, "dilation", dilation, ndim, 1)
-        pads = sizes.resolve_padding(op, padding, spatial, kernel, stride, dilation)
-        _check_range(op, x, spatial, kernel, dilation, pads)
-        # Cropping the end shortens the input, and with it what a last window may hang over.
-        kept = tuple(n + min(after, 0) for n, (_, after) in zip(spatial, pads))
-        grown = tuple((before, max(after, 0)) for before, after in pads)
-        output = sizes.pool_output(op, kept, kernel, stride, dilation, grown, bool(ceil_mode))
+        row = dtypes.row_of(op, dtype)
+        _check_kind(op, kind, row, dtype)
+        batch, channels, _ = split_input(op, ndim, shape, data_format)
         self.problem = Problem(
-            kind, x.dtype.name if row.family == "integer" else row.carrier, data_format,
-            batch, channels, channels, channels, spatial, kernel, stride, dilation,
-            tuple(before for before, _ in pads), tuple(after for _, after in pads), output,
-            count_include_pad=bool(count_include_pad), divisor=_divisor(op, divisor_override),
+            kind, dtype.name if row.family == "integer" else row.carrier, data_format,
+            batch, channels, channels, channels, *windows, **options,
         )  # fmt: skip
-        self.dtype = x.dtype.newbyteorder("=")
-        shape = self.problem.output_shape
-        sizes.check_total(op, "the result", shape, self.dtype.itemsize)
+        self.dtype = dtype.newbyteorder("=")
+        pooled = self.problem.output_shape
+        sizes.check_total(op, "the result", pooled, self.dtype.itemsize)
         self._family = row.family
-        self._unbatched = x.ndim == ndim + 1
-        self.output_shape = shape[1:] if self._unbatched else shape
+        self._unbatched = len(shape) == ndim + 1
+        self.output_shape = pooled[1:] if self._unbatched else pooled
         self._form = Form(self.output_shape, self.dtype)
         self._executable = planner.choose(self.problem, settings)
         self._with_codes = None
@@ -297,31 +427,57 @@ class PoolCall:
         return out
 
 
-def _check_kind(op, kind, row, x):
+def _check_kind(op, kind, row, dtype):
     if kind == "max_pool" and row.family == "complex":
-        raise TypeError(f"{op}: input of dtype {x.dtype}: complex numbers have no order")
+        raise TypeError(f"{op}: input of dtype {dtype}: complex numbers have no order")
     if kind == "avg_pool" and row.family == "integer":
         raise TypeError(
-            f"{op}: input has dtype {x.dtype}, whose averages are no integers; "
+            f"{op}: input has dtype {dtype}, whose averages are no integers; "
             "convert it, e.g. input.astype(np.float32)"
         )
 
 
-def _check_range(op, x, spatial, kernel, dilation, pads):
-    """Refuse sizes that would overflow machine integers; all others stay far below."""
-    padded = [n + max(b, 0) + max(a, 0) for n, (b, a) in zip(spatial, pads)]
-    extents = map(sizes.effective_kernel, kernel, dilation)
-    if max(*padded, *extents, prod(kernel)) >= LARGEST:
-        raise ValueError(
-            f"{op}: padding {pads}, kernel {kernel} and dilation {dilation} are out of range for "
-            f"input of shape {x.shape}"
+class NormCall:
+    """Norms of windows: powers, their sums as an average that divides by one, and roots."""
+
+    def __init__(self, op, x, ndim, windows, norm_type, data_format, settings):
+        self.op, self.settings = op, settings
+        self._p = norm_of(op, norm_type)
+        row = dtypes.row_of(op, x.dtype)
+        if row.family not in ("native", "half"):
+            raise TypeError(f"{op}: input must be of a real floating dtype, got {x.dtype}")
+        self.dtype = x.dtype.newbyteorder("=")
+        self._wide = np.dtype(row.carrier)
+        self._sums = PoolCall(
+            op, "avg_pool", x.shape, self._wide, ndim, windows, data_format, settings, divisor=1
         )
+        self.problem, self.output_shape = self._sums.problem, self._sums.output_shape
+        self._form = Form(self.output_shape, self.dtype)
 
+    def asked(self, arguments):
+        """What the planner is asked, as a list of Asked."""
+        note = f"sums of elements to the power of {self._p:g}"
+        return [one._replace(note=note) for one in self._sums.asked(arguments)]
 
-def _divisor(op, divisor_override):
-    if divisor_override is None:
-        return 0
-    divisor = as_int(op, "divisor_override", divisor_override)
-    if divisor == 0:
-        raise ValueError(f"{op}: divisor_override must not be 0")
-    return divisor
+    def prepare(self, arguments):
+        """Nothing."""
+
+    def bind(self, nothing):
+        """`run`."""
+        return self.run
+
+    def run_as(self, winners_as, input, out):
+        """What the public function returns."""
+        return self.run(input, out)
+
+    def run(self, x, out):
+        """The norms: `out` if given, or a new array."""
+        if out is not None and not self._form.takes_result(out, x):
+            stand_in(self.op, out, self.output_shape, self.dtype)
+        with np.errstate(all="ignore"):
+            total = self._sums.run(power(native(x).astype(self._wide, copy=False), self._p), None)
+            root(total, self._p)
+            if out is None:
+                return total if self._wide == self.dtype else total.astype(self.dtype)
+            out[...] = total
+        return out

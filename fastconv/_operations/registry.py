@@ -1,8 +1,8 @@
 """The only list of families of operations."""
 
-from . import convolution, gradients, local, pooling, transposed
+from . import convolution, gradients, local, pool_gradients, pooling, transposed
 
-FAMILIES = (convolution, transposed, gradients, local, pooling)
+FAMILIES = (convolution, transposed, gradients, local, pooling, pool_gradients)
 
 
 def family_of(name):

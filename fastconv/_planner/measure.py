@@ -6,6 +6,7 @@ from time import perf_counter, sleep
 import numpy as np
 
 from .._core.dtypes import TABLE, code_dtype
+from .._core.problem import POOLINGS
 from .._core.processor import memory
 
 # A turn is so many stretches, of which the median counts, and each is so long that reading the
@@ -33,7 +34,7 @@ def operands(problem):
     shapes = [problem.input_shape, problem.output_shape]
     if problem.kind in ("conv", "grad_weight"):
         shapes.append(problem.weight_shape)
-    elif problem.kind not in ("max_pool", "argmax_pool", "avg_pool"):
+    elif problem.kind not in POOLINGS:
         raise ValueError(f"problems of kind {problem.kind!r} cannot be measured: {problem}")
     dtype = np.dtype(problem.dtype)
     need = sum(prod(shape) for shape in shapes) * dtype.itemsize
@@ -42,6 +43,10 @@ def operands(problem):
     x, y, *weights = (_random(shape, dtype) for shape in shapes)
     if problem.kind == "argmax_pool":
         return None, (x,), (y, np.zeros(y.shape, code_dtype(problem.taps)))
+    if problem.kind == "grad_max_pool":
+        return None, (y, np.zeros(y.shape, code_dtype(problem.taps))), (x,)
+    if problem.kind == "grad_avg_pool":
+        return None, (y,), (x,)
     if not weights:
         return None, (x,), (y,)
     if problem.kind == "grad_weight":
