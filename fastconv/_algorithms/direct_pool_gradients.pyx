@@ -14,7 +14,7 @@ from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical, view_of
 from fastconv._core.team cimport share
 from fastconv._core.windows cimport Span, end, inside, reaching, start
-from fastconv._kernels.table cimport FC_SPREAD_WINDOWS, fc_kernels, fc_spread, kernels
+from fastconv._kernels.table cimport FC_SPREAD_WINDOWS, FC_WIDEN_MARGIN, fc_kernels, fc_spread, kernels
 
 cnp.import_array()
 
@@ -24,10 +24,11 @@ local = True
 
 cdef enum:
     TASKS_PER_THREAD = 4
-    NEAR_BYTES = 16 << 10   # planes of a task are no more, or one
+    NEAR_BYTES = 64 << 10   # planes of a task are no more, or one
     ROWS = 512              # of windows that may see a row, of which a task remembers where they are
     MOST_SEEN = 16          # windows that see an element: for maxima of more, scattering is faster
     FEWEST_LANES = 4        # channels that are worth gathering
+    MARGIN = FC_WIDEN_MARGIN * 8 + 64  # bytes of zeros on either side of a row of sums
     OFFSETS = 256           # taps whose places a task looks up
 
 
@@ -38,11 +39,13 @@ cdef struct Work:
     View x, y, codes        # gradients to input and output
     const fc_kernels* k
     bint last, gather, maximum
+    bint apart              # of maxima: windows of two columns, each element in one of them at most
     Py_ssize_t size, code_size
     double divisor
     Py_ssize_t planes, runs          # planes per task, tasks per image
     Py_ssize_t units, rows, parts    # what tasks part planes into; of it per task, tasks
     Py_ssize_t outer                 # scattering: the axis whose elements these are
+    uint8_t taps[OFFSETS][3]         # along each axis, by number
     Py_ssize_t offsets[OFFSETS]      # bytes from a window's begin to a tap; -1 behind the last one
     char* scratch                    # rows of sums, one for each thread
     Py_ssize_t scratch_bytes
@@ -109,6 +112,8 @@ def run(Gradient state, packed, inputs, outputs, int threads):
     with nogil:
         if w.gather:
             share(_gather, &w, tasks, threads)
+        elif w.apart:
+            share(_part, &w, tasks, threads)
         elif w.maximum:
             share(_scatter, &w, tasks, threads)
         else:
@@ -147,10 +152,17 @@ cdef class Gradient:
         w.gather = w.last
         if w.maximum and (seen > MOST_SEEN or w.g.in_channels < FEWEST_LANES):
             w.gather = False
+        w.apart = (w.maximum and not w.last and not w.g.adaptive and w.g.kernel[2] == w.g.stride[2] == 2
+                   and w.g.dilation[2] == 1 and w.g.pad[2] == 0 and 2 * w.g.output[2] <= w.limit[2]
+                   and _windows(&w.g, 0) == _windows(&w.g, 1) == 1)
         w.outer = 0 if w.g.input[0] > 1 else 1 if w.g.input[1] > 1 else 2
+        for i in range(OFFSETS):
+            w.taps[i][2] = <uint8_t> (i % w.g.kernel[2])
+            w.taps[i][1] = <uint8_t> (i // w.g.kernel[2] % w.g.kernel[1])
+            w.taps[i][0] = <uint8_t> (i // w.g.kernel[2] // w.g.kernel[1])
         w.scratch_bytes = 0
         if not w.gather and not w.maximum:
-            w.scratch_bytes = (w.g.output[2] * w.size + 4095) // 4096 * 4096
+            w.scratch_bytes = (w.g.output[2] * w.size + 2 * MARGIN + 4095) // 4096 * 4096
 
     cdef void lay_out(self, Work* w, int threads) noexcept:
         """Which planes and rows a task takes, and where taps are."""
@@ -163,7 +175,7 @@ cdef class Gradient:
         w.runs = tile_count(g.in_channels, w.planes)
         if w.gather:
             units = g.input[0] * g.input[1] * g.input[2]
-        elif w.maximum:
+        elif w.maximum and not w.apart:
             units = g.input[w.outer]
         else:
             units = g.input[0] * g.input[1]
@@ -202,11 +214,9 @@ cdef void _gather(const void* work, Py_ssize_t task, int thread) noexcept nogil:
         windows = reaching(g, 2, at)
         for i in range(rows if at < w.limit[2] else 0):
             for o in range(windows.start, windows.stop):
-                tap = at - start(g, 2, o)
-                if g.dilation[2] > 1:
-                    if tap % g.dilation[2]:
-                        continue
-                    tap //= g.dilation[2]
+                tap = _tap(g, 2, o, at)
+                if tap < 0:
+                    continue
                 if s.windows == FC_SPREAD_WINDOWS:
                     w.k.spread(&s)
                     s.onto = 1
@@ -229,19 +239,27 @@ cdef Py_ssize_t _seeing(const Work* w, Py_ssize_t n, Py_ssize_t d, Py_ssize_t h,
     if d >= w.limit[0] or h >= w.limit[1]:
         return 0
     for od in range(depths.start, depths.stop):
-        kd = d - start(g, 0, od)
-        if kd % g.dilation[0]:
+        kd = _tap(g, 0, od, d)
+        if kd < 0:
             continue
         for oh in range(heights.start, heights.stop):
-            kh = h - start(g, 1, oh)
-            if kh % g.dilation[1]:
+            kh = _tap(g, 1, oh, h)
+            if kh < 0:
                 continue
             gradients[found] = w.y.data + n * w.y.batch + od * w.y.axis[0] + oh * w.y.axis[1]
             if w.maximum:
                 codes[found] = w.codes.data + n * w.codes.batch + od * w.codes.axis[0] + oh * w.codes.axis[1]
-                code[found] = (kd // g.dilation[0] * g.kernel[1] + kh // g.dilation[1]) * g.kernel[2]
+                code[found] = (kd * g.kernel[1] + kh) * g.kernel[2]
             found += 1
     return found
+
+
+cdef inline Py_ssize_t _tap(const Geometry* g, int axis, Py_ssize_t output, Py_ssize_t element) noexcept nogil:
+    """With which tap a window sees an element between its ends, along one axis; -1 if in a hole."""
+    cdef Py_ssize_t distance = element - start(g, axis, output), step = g.dilation[axis]
+    if step == 1:
+        return distance
+    return -1 if distance % step else distance // step
 
 
 cdef void _widen(const void* work, Py_ssize_t task, int thread) noexcept nogil:
@@ -252,30 +270,37 @@ cdef void _widen(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     cdef Py_ssize_t c, row, d, h, rows, i, before = -1
     cdef const char* gradients[ROWS]
     cdef const char* first[ROWS]
-    cdef char* sums = w.scratch + thread * w.scratch_bytes
+    cdef char* sums = w.scratch + thread * w.scratch_bytes + MARGIN
     cdef char* to
-    cdef char* above
+    cdef char* plane
+    cdef Py_ssize_t above = 0
     cdef fc_spread s
     s.count = g.output[2]
     s.code_size = 0
     s.out = sums
-    for c in range(run * w.planes, min((run + 1) * w.planes, g.in_channels)):
-        above = NULL
-        for row in range(part * w.rows, min((part + 1) * w.rows, w.units)):
-            d = row // g.input[1]
-            h = row % g.input[1]
-            rows = _seeing(w, n, d, h, gradients, NULL, NULL)
-            to = w.x.data + n * w.x.batch + c * w.x.channel + d * w.x.axis[0] + h * w.x.axis[1]
-            if above != NULL and rows == before and _equal(gradients, first, rows):
-                memcpy(to, above, g.input[2] * w.size)
-                continue
-            before = rows
-            above = to
+    memset(sums - MARGIN, 0, MARGIN)
+    memset(sums + g.output[2] * w.size, 0, MARGIN)
+    for row in range(part * w.rows, min((part + 1) * w.rows, w.units)):
+        d = row // g.input[1]
+        h = row % g.input[1]
+        rows = _seeing(w, n, d, h, gradients, NULL, NULL)
+        plane = w.x.data + n * w.x.batch + d * w.x.axis[0] + h * w.x.axis[1]
+        if h and rows == before and _equal(gradients, first, rows):
+            for c in range(run * w.planes, min((run + 1) * w.planes, g.in_channels)):
+                to = plane + c * w.x.channel
+                memcpy(to, to - above, g.input[2] * w.size)
+            above += w.x.axis[1]
+            continue
+        before = rows
+        above = w.x.axis[1]
+        for i in range(rows):
+            first[i] = gradients[i]
+        for c in range(run * w.planes, min((run + 1) * w.planes, g.in_channels)):
+            to = plane + c * w.x.channel
             s.onto = 0
             s.windows = 0
             s.divisor = 1
             for i in range(rows):
-                first[i] = gradients[i]
                 if s.windows == FC_SPREAD_WINDOWS:
                     w.k.spread(&s)
                     s.onto = 1
@@ -288,7 +313,33 @@ cdef void _widen(const void* work, Py_ssize_t task, int thread) noexcept nogil:
                 _widen_parts(w, to, sums)
                 continue
             w.k.widen(to, w.limit[2], sums, g.output[2], g.kernel[2], g.dilation[2], g.stride[2], -g.pad[2])
-            memset(to + w.limit[2] * w.size, 0, (g.input[2] - w.limit[2]) * w.size)
+            if w.limit[2] < g.input[2]:
+                memset(to + w.limit[2] * w.size, 0, (g.input[2] - w.limit[2]) * w.size)
+
+
+cdef void _part(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """Some rows of some planes, from the row of windows that sees each, if there is one."""
+    cdef const Work* w = <const Work*> work
+    cdef const Geometry* g = &w.g
+    cdef Py_ssize_t part = task % w.parts, run = task // w.parts % w.runs, n = task // w.parts // w.runs
+    cdef Py_ssize_t c, row, d, h, done
+    cdef Py_ssize_t code[1]
+    cdef const char* gradients[1]
+    cdef const char* codes[1]
+    cdef char* to
+    for row in range(part * w.rows, min((part + 1) * w.rows, w.units)):
+        d = row // g.input[1]
+        h = row % g.input[1]
+        done = 0
+        if _seeing(w, n, d, h, gradients, codes, code):
+            done = 2 * g.output[2]
+        for c in range(run * w.planes, min((run + 1) * w.planes, g.in_channels)):
+            to = w.x.data + n * w.x.batch + c * w.x.channel + d * w.x.axis[0] + h * w.x.axis[1]
+            if done:
+                w.k.part(to, gradients[0] + c * w.y.channel, codes[0] + c * w.codes.channel, w.code_size,
+                         <uint32_t> code[0], g.output[2])
+            if done < g.input[2]:
+                memset(to + done * w.size, 0, (g.input[2] - done) * w.size)
 
 
 cdef bint _equal(const char** a, const char** b, Py_ssize_t count) noexcept nogil:
@@ -323,34 +374,34 @@ ctypedef fused value_t:
 cdef void _scatter(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     """Some planes, or a part of one."""
     cdef const Work* w = <const Work*> work
-    cdef Py_ssize_t part = task % w.parts, run = task // w.parts % w.runs, n = task // w.parts // w.runs, c
-    for c in range(run * w.planes, min((run + 1) * w.planes, w.g.in_channels)):
-        if w.size == 4:
-            _scatter_plane[float](w, n, c, part, 0)
-        else:
-            _scatter_plane[double](w, n, c, part, 0)
+    cdef Py_ssize_t part = task % w.parts, run = task // w.parts % w.runs, n = task // w.parts // w.runs
+    cdef Py_ssize_t c = run * w.planes, stop = min((run + 1) * w.planes, w.g.in_channels)
+    if w.size == 4:
+        _scatter_planes[float](w, n, c, stop, part, 0)
+    else:
+        _scatter_planes[double](w, n, c, stop, part, 0)
 
 
-cdef void _scatter_plane(const Work* w, Py_ssize_t n, Py_ssize_t c, Py_ssize_t part, value_t zero) noexcept nogil:
-    """A plane, or a part of it: what its windows pass back to the elements of the part."""
+cdef void _scatter_planes(const Work* w, Py_ssize_t n, Py_ssize_t channel, Py_ssize_t stop, Py_ssize_t part,
+                          value_t zero) noexcept nogil:
+    """Planes, or a part of each: what their windows pass back to the elements of the part."""
     cdef const Geometry* g = &w.g
-    cdef char* plane = w.x.data + n * w.x.batch + c * w.x.channel
+    cdef char* plane
+    cdef char* at
     cdef const char* gradients
     cdef const char* codes
-    cdef char* at
     cdef Py_ssize_t low[3]
     cdef Py_ssize_t high[3]
     cdef Span windows[3]
-    cdef Py_ssize_t i, d, h, o, od, oh, code, offset, inner, outer, step = w.x.axis[2]
-    cdef bint whole
+    cdef Py_ssize_t i, c, o, od, oh, code, offset, inner, outer, first, step = w.x.axis[2]
+    cdef bint whole, dense = w.code_size == 1 and w.codes.axis[2] == 1 and w.y.axis[2] == w.size
     for i in range(3):
         low[i] = 0
         high[i] = g.input[i]
     low[w.outer] = part * w.rows
     high[w.outer] = min((part + 1) * w.rows, g.input[w.outer])
-    for d in range(low[0], high[0]):
-        for h in range(low[1], high[1]):
-            _clear(plane + d * w.x.axis[0] + h * w.x.axis[1] + low[2] * step, step, high[2] - low[2], w.size)
+    for c in range(channel, stop):
+        _clear(w, w.x.data + n * w.x.batch + c * w.x.channel, low, high)
     for i in range(3):
         high[i] = min(high[i], w.limit[i])
         if low[i] >= high[i]:
@@ -367,21 +418,48 @@ cdef void _scatter_plane(const Work* w, Py_ssize_t n, Py_ssize_t c, Py_ssize_t p
             outer += 1
     for od in range(windows[0].start, windows[0].stop):
         for oh in range(windows[1].start, windows[1].stop):
-            gradients = w.y.data + n * w.y.batch + c * w.y.channel + od * w.y.axis[0] + oh * w.y.axis[1]
-            codes = w.codes.data + n * w.codes.batch + c * w.codes.channel + od * w.codes.axis[0] + oh * w.codes.axis[1]
             whole = not g.adaptive and _lies_in(g, 0, od, low[0], high[0]) and _lies_in(g, 1, oh, low[1], high[1])
-            if not whole:
-                _place_some(w, plane, gradients, codes, od, oh, windows[2].start, windows[2].stop, low, high, zero)
-                continue
-            _place_some(w, plane, gradients, codes, od, oh, windows[2].start, inner, low, high, zero)
-            at = plane + start(g, 0, od) * w.x.axis[0] + start(g, 1, oh) * w.x.axis[1] + start(g, 2, inner) * step
-            for o in range(inner, outer):
-                code = _code(codes + o * w.codes.axis[2], w.code_size)
-                offset = w.offsets[code] if code < OFFSETS else _offset(w, code)
-                if offset >= 0:
-                    (<value_t*> (at + offset))[0] += (<const value_t*> (gradients + o * w.y.axis[2]))[0]
-                at += g.stride[2] * step
-            _place_some(w, plane, gradients, codes, od, oh, outer, windows[2].stop, low, high, zero)
+            gradients = w.y.data + n * w.y.batch + channel * w.y.channel + od * w.y.axis[0] + oh * w.y.axis[1]
+            codes = (w.codes.data + n * w.codes.batch + channel * w.codes.channel + od * w.codes.axis[0]
+                     + oh * w.codes.axis[1])
+            first = start(g, 0, od) * w.x.axis[0] + start(g, 1, oh) * w.x.axis[1] + start(g, 2, inner) * step
+            plane = w.x.data + n * w.x.batch + channel * w.x.channel
+            for c in range(channel, stop):
+                if not whole:
+                    _place_some(w, plane, gradients, codes, od, oh, windows[2].start, windows[2].stop, low, high, zero)
+                    plane += w.x.channel
+                    gradients += w.y.channel
+                    codes += w.codes.channel
+                    continue
+                if windows[2].start < inner:
+                    _place_some(w, plane, gradients, codes, od, oh, windows[2].start, inner, low, high, zero)
+                at = plane + first
+                if dense:
+                    _place_row(at, g.stride[2] * step, <const value_t*> gradients + inner,
+                               <const uint8_t*> codes + inner, outer - inner, w.offsets)
+                else:
+                    for o in range(inner, outer):
+                        code = _code(codes + o * w.codes.axis[2], w.code_size)
+                        offset = w.offsets[code] if code < OFFSETS else _offset(w, code)
+                        if offset >= 0:
+                            (<value_t*> (at + offset))[0] += (<const value_t*> (gradients + o * w.y.axis[2]))[0]
+                        at += g.stride[2] * step
+                if outer < windows[2].stop:
+                    _place_some(w, plane, gradients, codes, od, oh, outer, windows[2].stop, low, high, zero)
+                plane += w.x.channel
+                gradients += w.y.channel
+                codes += w.codes.channel
+
+
+cdef void _place_row(char* at, Py_ssize_t step, const value_t* gradients, const uint8_t* codes, Py_ssize_t count,
+                     const Py_ssize_t* offsets) noexcept nogil:
+    """Windows `step` bytes apart, without gaps between their gradients and between their codes."""
+    cdef Py_ssize_t i, offset
+    for i in range(count):
+        offset = offsets[codes[i]]
+        if offset >= 0:
+            (<value_t*> (at + offset))[0] += gradients[i]
+        at += step
 
 
 cdef inline bint _lies_in(const Geometry* g, int axis, Py_ssize_t output, Py_ssize_t low, Py_ssize_t high) noexcept nogil:
@@ -397,9 +475,13 @@ cdef void _place_some(const Work* w, char* plane, const char* gradients, const c
     cdef Py_ssize_t o, code, d, h, i
     for o in range(begin, stop):
         code = _code(codes + o * w.codes.axis[2], w.code_size)
-        i = start(g, 2, o) + code % g.kernel[2] * g.dilation[2]
-        h = start(g, 1, oh) + code // g.kernel[2] % g.kernel[1] * g.dilation[1]
-        d = start(g, 0, od) + code // g.kernel[2] // g.kernel[1] * g.dilation[0]
+        if code < OFFSETS:
+            d, h, i = w.taps[code][0], w.taps[code][1], w.taps[code][2]
+        else:
+            d, h, i = code // g.kernel[2] // g.kernel[1], code // g.kernel[2] % g.kernel[1], code % g.kernel[2]
+        i = start(g, 2, o) + i * g.dilation[2]
+        h = start(g, 1, oh) + h * g.dilation[1]
+        d = start(g, 0, od) + d * g.dilation[0]
         if low[0] <= d < high[0] and low[1] <= h < high[1] and low[2] <= i < high[2]:
             (<value_t*> (plane + d * w.x.axis[0] + h * w.x.axis[1] + i * w.x.axis[2]))[0] += (
                 <const value_t*> (gradients + o * w.y.axis[2]))[0]
@@ -422,10 +504,19 @@ cdef Py_ssize_t _offset(const Work* w, Py_ssize_t tap) noexcept nogil:
             + kw * g.dilation[2] * w.x.axis[2])
 
 
-cdef void _clear(char* to, Py_ssize_t step, Py_ssize_t count, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t i
-    if step == size:
-        memset(to, 0, count * size)
-        return
-    for i in range(count):
-        memset(to + i * step, 0, size)
+cdef void _clear(const Work* w, char* plane, const Py_ssize_t* low, const Py_ssize_t* high) noexcept nogil:
+    """Zeros to a part of a plane."""
+    cdef Py_ssize_t d, h, i, step = w.x.axis[2], row = (high[2] - low[2]) * w.size
+    cdef Py_ssize_t rows = high[1] - low[1]
+    cdef char* to
+    if step == w.size and w.x.axis[1] == row:  # without gaps between rows
+        row *= rows
+        rows = 1
+    for d in range(low[0], high[0]):
+        for h in range(rows):
+            to = plane + d * w.x.axis[0] + (low[1] + h) * w.x.axis[1] + low[2] * step
+            if step == w.size:
+                memset(to, 0, row)
+            else:
+                for i in range(high[2] - low[2]):
+                    memset(to + i * step, 0, w.size)

@@ -13,7 +13,9 @@ cdef inline Py_ssize_t steps(Py_ssize_t distance, Py_ssize_t step) noexcept nogi
     """How many steps cover `distance`, which may be negative."""
     if distance <= 0:
         return 0
-    return distance if step == 1 else (distance + step - 1) // step
+    if step == 1:
+        return distance
+    return (distance + 1) >> 1 if step == 2 else (distance + step - 1) // step
 
 
 cdef inline Py_ssize_t end(const Geometry* g, int axis) noexcept nogil:
@@ -49,7 +51,7 @@ cdef inline Span reaching(const Geometry* g, int axis, Py_ssize_t element) noexc
         outputs.start = element * g.output[axis] // g.input[axis]
         outputs.stop = steps((element + 1) * g.output[axis], g.input[axis])
         return outputs
-    outputs.stop = min(at // g.stride[axis] + 1, g.output[axis]) if at >= 0 else 0
+    outputs.stop = min(steps(at + 1, g.stride[axis]), g.output[axis])
     outputs.start = min(steps(at - (g.kernel[axis] - 1) * g.dilation[axis], g.stride[axis]), outputs.stop)
     return outputs
 

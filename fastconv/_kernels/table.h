@@ -163,8 +163,14 @@ typedef struct {
 
 typedef void (*fc_spread_kernel)(const fc_spread *);
 
+/* A row of 2 * windows elements: x[o] at its element 2 * o if codes[o] is `code`, at the next one if it is the next, else 0. */
+typedef void (*fc_part_kernel)(char *to, const char *x, const char *codes, int code_size, uint32_t code,
+                               ptrdiff_t windows);
+
 /* A row of `size` elements: the sum of what each of `windows` passes to `taps` elements, `step` apart; the first window
-   begins at element `first`, and others `stride` further each. */
+   begins at element `first`, and others `stride` further each. On both sides of `from` there are as many zeros as the
+   margin says, and a vector. */
+enum { FC_WIDEN_MARGIN = 16 };
 typedef void (*fc_widen_kernel)(char *to, ptrdiff_t size, const char *from, ptrdiff_t windows, ptrdiff_t taps,
                                 ptrdiff_t step, ptrdiff_t stride, ptrdiff_t first);
 
@@ -196,6 +202,7 @@ typedef struct {
     fc_divide_kernel divide;
     fc_spread_kernel spread;
     fc_widen_kernel widen;
+    fc_part_kernel part;
     fc_transpose_kernel transpose;
     fc_copy_kernel copy;
     fc_pack_kernel pack;

@@ -19,6 +19,7 @@ cdef extern from "table.h":
         FC_POOLS
         FC_POOL_TAPS
         FC_SPREAD_WINDOWS
+        FC_WIDEN_MARGIN
 
     ctypedef struct fc_tile:
         const char* scalars
@@ -115,6 +116,7 @@ cdef extern from "table.h":
         char* out
 
     ctypedef void (*fc_spread_kernel)(const fc_spread*) noexcept nogil
+    ctypedef void (*fc_part_kernel)(char*, const char*, const char*, int, uint32_t, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_widen_kernel)(char*, Py_ssize_t, const char*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                                      Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_slide_kernel)(char*, char*, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
@@ -154,6 +156,7 @@ cdef extern from "table.h":
         fc_divide_kernel divide
         fc_spread_kernel spread
         fc_widen_kernel widen
+        fc_part_kernel part
         fc_transpose_kernel transpose
         fc_copy_kernel copy
         fc_pack_kernel pack

@@ -72,6 +72,7 @@ static void JOIN(fill)(fc_kernels *k)
     k->divide = JOIN(divide);
     k->spread = JOIN(spread);
     k->widen = JOIN(widen);
+    k->part = JOIN(part);
     JOIN(fill_winograd)(k);
     JOIN(fill_fused)(k);
     k->transpose = JOIN(transpose);
