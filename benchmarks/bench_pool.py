@@ -1,4 +1,4 @@
-"""Pooling: the windows of networks, and the large ones of image processing."""
+"""Pooling and its gradients: the windows of networks, and the large ones of image processing."""
 
 from .suite import LAYOUTS, Measured, checked_call, seconds, table
 
@@ -22,6 +22,26 @@ class Pool(Measured):
 
     def prepare(self, window, layout):
         return checked_call(WINDOWS[window], layout)
+
+    def time_call(self, window, layout):
+        self.call()
+
+
+GRADIENTS = table(
+    "pool_gradients/alexnet:max_pool5",
+    "pool_gradients/resnet_50:max_pool1",
+    "pool_gradients/vgg_19:max_pool2",
+    "pool_gradients/resnet_50:avg_pool5",
+    "pool_gradients/densenet:avg_pool1",
+)
+
+
+class Gradient(Measured):
+    params = [list(GRADIENTS), LAYOUTS]
+    param_names = ["window", "layout"]
+
+    def prepare(self, window, layout):
+        return checked_call(GRADIENTS[window], layout)
 
     def time_call(self, window, layout):
         self.call()

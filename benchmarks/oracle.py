@@ -6,6 +6,8 @@ from math import prod
 import numpy as np
 from scipy import signal
 
+from benchmarks.problem_sets import GRADIENTS
+
 # A float32 result may differ from float64 by this much, relative L2. Sums of float32 products err
 # by about 1e-7 x the square root of their length; a wrong border or tap errs by 1e-2 and more.
 TOLERANCE = 1e-5
@@ -21,6 +23,8 @@ def answer(case, x, weight=None, bias=None):
     """
     if case.op == "conv_grad":
         return _gradients(case, x, weight, bias)
+    if case.op in GRADIENTS:
+        return _pool_gradient(case, x, bias)
     if case.op != "conv":
         return _pool(case, x)
     x, weight = _padded(case, x, 0.0), weight.astype(np.float64)
@@ -51,7 +55,7 @@ def channels_first(array, layout):
 
 def operands_first(case, x, weight, bias, layout):
     """The operands of `case` in `layout` as `answer` takes them."""
-    if case.op == "conv_grad":
+    if case.op in GRADIENTS:
         bias = channels_first(bias, layout)
     return channels_first(x, layout), weight, bias
 
@@ -122,8 +126,13 @@ def _gradients(case, x, weight, grad_output):
         columns = window.reshape(case.batch, groups, -1, outputs)
         grad_weight[(..., *tap)] = (grads @ columns.swapaxes(2, 3)).sum(axis=0)
         target += (weight[(..., *tap)].swapaxes(1, 2) @ grads).reshape(target.shape)
-    # Back from what the windows touch to the input: cropped where it was padded.
-    grad_input = np.zeros(x.shape)
+    grad_input = _unpadded(case, grad_padded)
+    return together(grad_input, grad_weight, grads.sum(axis=(0, 3)))
+
+
+def _unpadded(case, grad_padded):
+    """Back from what the windows touch to the input: cropped where it was padded."""
+    grad_input = np.zeros((*grad_padded.shape[:2], *case.input))
     inside, kept = [...], [...]
     for size, whole, (before, _) in zip(case.input, grad_padded.shape[2:], case.padding):
         start = max(before, 0)
@@ -131,7 +140,7 @@ def _gradients(case, x, weight, grad_output):
         inside.append(slice(start, stop))
         kept.append(slice(start - before, stop - before))
     grad_input[tuple(kept)] = grad_padded[tuple(inside)]
-    return together(grad_input, grad_weight, grads.sum(axis=(0, 3)))
+    return grad_input
 
 
 def _by_fft(case, x, weight):
@@ -155,3 +164,22 @@ def _pool(case, x):
         else:
             total += window
     return total if largest else total / case.taps
+
+
+def _pool_gradient(case, x, grad_output):
+    padded = _padded(case, x, -np.inf)
+    grad_padded = np.zeros_like(padded)
+    left = grad_output.astype(np.float64)
+    if case.op == "avg_pool_grad":
+        left /= case.taps
+    else:
+        largest = _pool(case._replace(op="max_pool"), x)
+    for (_, window), (_, target) in zip(_windows(case, padded), _windows(case, grad_padded)):
+        if case.op == "avg_pool_grad":
+            target += left
+            continue
+        # The first of the largest elements takes it all.
+        won = window == largest
+        target += np.where(won, left, 0)
+        left = np.where(won, 0, left)
+    return _unpadded(case, grad_padded)

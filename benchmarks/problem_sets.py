@@ -13,11 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 FOLDER = Path(__file__).with_name("problems")
-OPS = ("conv", "conv_grad", "max_pool", "avg_pool")
-# conv_grad: all gradients of a convolution, whose sizes are the case's.
+OPS = ("conv", "conv_grad", "max_pool", "avg_pool", "max_pool_grad", "avg_pool_grad")
+# conv_grad: all gradients of a convolution, whose sizes are the case's; those of pooling likewise.
+GRADIENTS = ("conv_grad", "max_pool_grad", "avg_pool_grad")
 CONVOLUTIONS = ("conv", "conv_grad")
 # Of the direct sums; window elements visited, for pooling.
-_FLOPS_PER_MAC = {"conv": 2, "conv_grad": 4, "max_pool": 1, "avg_pool": 1}
+_FLOPS_PER_MAC = {
+    "conv": 2, "conv_grad": 4, "max_pool": 1, "avg_pool": 1, "max_pool_grad": 1, "avg_pool_grad": 1,
+}  # fmt: skip
 # Below this every integer is exact in float32, whatever the order of a sum.
 EXACT_FLOAT32 = 2**24
 
@@ -123,7 +126,8 @@ class Case(NamedTuple):
 
         x = images(self.input_shape("channels_first"))
         if self.op not in CONVOLUTIONS:
-            return x, None, None
+            gradient = self.op in GRADIENTS
+            return x, None, images(self.output_shape("channels_first")) if gradient else None
         if self.weight == "normal" or values == "integers":
             weight = draw(self.weight_shape)
         else:
@@ -212,7 +216,7 @@ def cases(name):
             if record["set"] != part:
                 continue
             for case in from_record(record):
-                case = case._replace(op=chosen.get("op", case.op))
+                case = case._replace(op=chosen.get("op", case.op + chosen.get("of", "")))
                 most = max_macs and _FLOPS_PER_MAC[case.op] * max_macs
                 found.append(case.cut(chosen.get("batch"), most))
     return tuple(found)

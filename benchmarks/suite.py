@@ -53,8 +53,25 @@ def arguments(case, layout="channels_first"):
     return function, x, (case.kernel,), keywords
 
 
+def pool_gradient(case, layout, x):
+    """(function, arguments after the gradient, keywords); of maxima, with the cache of the pooling."""
+    kind = case.op.removesuffix("_grad")
+    function = getattr(fastconv.grad, f"{kind}{case.ndim}d")
+    windows = {"stride": case.stride, "padding": case.padding, "dilation": case.dilation}
+    if kind == "avg_pool":
+        return function, (x.shape, case.kernel), {**windows, "data_format": layout}
+    pool = getattr(fastconv, f"max_pool{case.ndim}d")
+    _, cache = pool(x, case.kernel, **windows, return_cache=True, data_format=layout)
+    return function, (cache,), {}
+
+
 def checked_call(case, layout="channels_first"):
     """A call of the public function without arguments, its answer checked once."""
+    if case.op in problem_sets.GRADIENTS and case.op not in problem_sets.CONVOLUTIONS:
+        x, _, gradient = case.operands(layout)
+        function, args, keywords = pool_gradient(case, layout, x)
+        _check(case, layout, function(gradient, *args, **keywords), x, (None, gradient))
+        return lambda: function(gradient, *args, **keywords)
     function, x, args, keywords = arguments(case, layout)
     _check(case, layout, function(x, *args, **keywords), x, args)
     return lambda: function(x, *args, **keywords)
@@ -70,7 +87,7 @@ def checked_plan(case, layout="channels_first"):
 
 
 def _check(case, layout, result, x, args):
-    weight, bias = args if case.op in problem_sets.CONVOLUTIONS else (None, None)
+    weight, bias = args if case.op.startswith("conv") or case.op.endswith("grad") else (None, None)
     truth = oracle.answer(case, *oracle.operands_first(case, x, weight, bias, layout))
     # The true answer came from BLAS, whose threads must not be there while we are measured.
     timing.rest(time.process_time)

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import oracle, timing
 from benchmarks.peers import rivals
 from benchmarks.peers.rivals.face import Refusal
-from benchmarks.problem_sets import Case
+from benchmarks.problem_sets import GRADIENTS, Case
 
 _LINE = 64
 
@@ -65,7 +65,7 @@ def _prepare(rival, request):
     operands = [_load(folder / f"{name}.npy") for name in ("x", "weight", "bias")]
     try:
         if case.op not in rival.ops:
-            raise Refusal("no gradients" if case.op == "conv_grad" else f"no {case.op}")
+            raise Refusal("no gradients" if case.op in GRADIENTS else f"no {case.op}")
         prepared = rival.prepare(case, layout, *operands)
         result = prepared.result(prepared.call())
     except Refusal as refusal:

@@ -29,7 +29,8 @@ cdef enum:
     MOST_SEEN = 16          # windows that see an element: for maxima of more, scattering is faster
     FEWEST_LANES = 4        # channels that are worth gathering
     MARGIN = FC_WIDEN_MARGIN * 8 + 64  # bytes of zeros on either side of a row of sums
-    OFFSETS = 256           # taps whose places a task looks up
+    CODES = 256             # of one byte
+    MOST_KNOWN = 8192       # taps whose places are looked up
 
 
 # What tasks work on.
@@ -39,14 +40,16 @@ cdef struct Work:
     View x, y, codes        # gradients to input and output
     const fc_kernels* k
     bint last, gather, maximum
+    bint flat               # of averages: one window, that is the whole plane
     bint apart              # of maxima: windows of two columns, each element in one of them at most
     Py_ssize_t size, code_size
     double divisor
     Py_ssize_t planes, runs          # planes per task, tasks per image
     Py_ssize_t units, rows, parts    # what tasks part planes into; of it per task, tasks
     Py_ssize_t outer                 # scattering: the axis whose elements these are
-    uint8_t taps[OFFSETS][3]         # along each axis, by number
-    Py_ssize_t offsets[OFFSETS]      # bytes from a window's begin to a tap; -1 behind the last one
+    uint8_t taps[CODES][3]         # along each axis, by number
+    Py_ssize_t* offsets              # bytes from a window's begin to a tap; -1 behind the last one
+    Py_ssize_t known                 # entries of that table
     char* scratch                    # rows of sums, one for each thread
     Py_ssize_t scratch_bytes
 
@@ -76,7 +79,7 @@ def estimate(problem, machine, prepacked):
 
 def workspace(problem, threads):
     cdef Gradient state = Gradient(problem)
-    return threads * state.work.scratch_bytes
+    return threads * state.work.scratch_bytes + state.work.known * sizeof(Py_ssize_t)
 
 
 def compile(problem):
@@ -106,8 +109,12 @@ def run(Gradient state, packed, inputs, outputs, int threads):
         w.codes = view_of(codes, state.last)
         w.code_size = codes.itemsize
     state.lay_out(&w, threads)
-    cdef Scratch scratch = acquire(threads * w.scratch_bytes)
-    w.scratch = scratch.data
+    cdef Py_ssize_t tap
+    cdef Scratch scratch = acquire(threads * w.scratch_bytes + w.known * sizeof(Py_ssize_t))
+    w.offsets = <Py_ssize_t*> scratch.data
+    w.scratch = scratch.data + w.known * sizeof(Py_ssize_t)
+    for tap in range(w.known):
+        w.offsets[tap] = _offset(&w, tap)
     cdef Py_ssize_t tasks = w.g.batch * w.runs * w.parts
     with nogil:
         if w.gather:
@@ -116,6 +123,8 @@ def run(Gradient state, packed, inputs, outputs, int threads):
             share(_part, &w, tasks, threads)
         elif w.maximum:
             share(_scatter, &w, tasks, threads)
+        elif w.flat:
+            share(_fill, &w, tasks, threads)
         else:
             share(_widen, &w, tasks, threads)
     if target is not x:
@@ -155,8 +164,15 @@ cdef class Gradient:
         w.apart = (w.maximum and not w.last and not w.g.adaptive and w.g.kernel[2] == w.g.stride[2] == 2
                    and w.g.dilation[2] == 1 and w.g.pad[2] == 0 and 2 * w.g.output[2] <= w.limit[2]
                    and _windows(&w.g, 0) == _windows(&w.g, 1) == 1)
+        w.flat = not w.last and not w.maximum and not w.g.adaptive
+        for i in range(3):
+            w.flat = (w.flat and w.g.output[i] == 1 and w.g.pad[i] == 0 and w.g.dilation[i] == 1
+                      and w.g.kernel[i] >= w.limit[i] == w.g.input[i])
         w.outer = 0 if w.g.input[0] > 1 else 1 if w.g.input[1] > 1 else 2
-        for i in range(OFFSETS):
+        w.known = 0
+        if w.maximum and not w.gather and not w.apart:
+            w.known = max(<Py_ssize_t> CODES, problem.taps) if problem.taps <= MOST_KNOWN else CODES
+        for i in range(CODES):
             w.taps[i][2] = <uint8_t> (i % w.g.kernel[2])
             w.taps[i][1] = <uint8_t> (i // w.g.kernel[2] % w.g.kernel[1])
             w.taps[i][0] = <uint8_t> (i // w.g.kernel[2] // w.g.kernel[1])
@@ -167,7 +183,7 @@ cdef class Gradient:
     cdef void lay_out(self, Work* w, int threads) noexcept:
         """Which planes and rows a task takes, and where taps are."""
         cdef const Geometry* g = &w.g
-        cdef Py_ssize_t wanted = threads * TASKS_PER_THREAD, tap, units
+        cdef Py_ssize_t wanted = threads * TASKS_PER_THREAD, units
         cdef Py_ssize_t plane = g.input[0] * g.input[1] * g.input[2] * w.size
         w.planes = g.in_channels
         if not w.last:
@@ -183,8 +199,6 @@ cdef class Gradient:
         w.parts = 1 if threads == 1 else min(units, max(<Py_ssize_t> 1, tile_count(wanted, g.batch * w.runs)))
         w.rows = tile_count(units, w.parts)
         w.parts = tile_count(units, w.rows)
-        for tap in range(OFFSETS):
-            w.offsets[tap] = _offset(w, tap)
 
 
 cdef void _gather(const void* work, Py_ssize_t task, int thread) noexcept nogil:
@@ -317,6 +331,41 @@ cdef void _widen(const void* work, Py_ssize_t task, int thread) noexcept nogil:
                 memset(to + w.limit[2] * w.size, 0, (g.input[2] - w.limit[2]) * w.size)
 
 
+cdef void _fill(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """Some rows of some planes: one value for each plane."""
+    cdef const Work* w = <const Work*> work
+    cdef const Geometry* g = &w.g
+    cdef Py_ssize_t part = task % w.parts, run = task // w.parts % w.runs, n = task // w.parts // w.runs
+    cdef Py_ssize_t c, row, first = part * w.rows, rows = min(w.rows, w.units - first), count = g.input[2]
+    cdef const char* given
+    cdef char* plane
+    if w.x.axis[1] == g.input[2] * w.size and (g.input[0] == 1 or w.x.axis[0] == g.input[1] * w.x.axis[1]):
+        # Without gaps between rows.
+        count *= rows
+        rows = 1
+    for c in range(run * w.planes, min((run + 1) * w.planes, g.in_channels)):
+        given = w.y.data + n * w.y.batch + c * w.y.channel
+        plane = w.x.data + n * w.x.batch + c * w.x.channel
+        for row in range(first, first + rows):
+            _repeat(plane + row // g.input[1] * w.x.axis[0] + row % g.input[1] * w.x.axis[1], given, w.divisor,
+                    count, w.size)
+
+
+cdef void _repeat(char* to, const char* given, double divisor, Py_ssize_t count, Py_ssize_t size) noexcept nogil:
+    """One value, divided, over and over."""
+    cdef Py_ssize_t i
+    cdef float narrow
+    cdef double wide
+    if size == 4:
+        narrow = (<const float*> given)[0] / <float> divisor
+        for i in range(count):
+            (<float*> to)[i] = narrow
+    else:
+        wide = (<const double*> given)[0] / divisor
+        for i in range(count):
+            (<double*> to)[i] = wide
+
+
 cdef void _part(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     """Some rows of some planes, from the row of windows that sees each, if there is one."""
     cdef const Work* w = <const Work*> work
@@ -387,13 +436,12 @@ cdef void _scatter_planes(const Work* w, Py_ssize_t n, Py_ssize_t channel, Py_ss
     """Planes, or a part of each: what their windows pass back to the elements of the part."""
     cdef const Geometry* g = &w.g
     cdef char* plane
-    cdef char* at
     cdef const char* gradients
     cdef const char* codes
     cdef Py_ssize_t low[3]
     cdef Py_ssize_t high[3]
     cdef Span windows[3]
-    cdef Py_ssize_t i, c, o, od, oh, code, offset, inner, outer, first, step = w.x.axis[2]
+    cdef Py_ssize_t i, c, od, oh, inner, outer, first, step = w.x.axis[2]
     cdef bint whole, dense = w.code_size == 1 and w.codes.axis[2] == 1 and w.y.axis[2] == w.size
     for i in range(3):
         low[i] = 0
@@ -427,38 +475,41 @@ cdef void _scatter_planes(const Work* w, Py_ssize_t n, Py_ssize_t channel, Py_ss
             for c in range(channel, stop):
                 if not whole:
                     _place_some(w, plane, gradients, codes, od, oh, windows[2].start, windows[2].stop, low, high, zero)
-                    plane += w.x.channel
-                    gradients += w.y.channel
-                    codes += w.codes.channel
-                    continue
-                if windows[2].start < inner:
-                    _place_some(w, plane, gradients, codes, od, oh, windows[2].start, inner, low, high, zero)
-                at = plane + first
-                if dense:
-                    _place_row(at, g.stride[2] * step, <const value_t*> gradients + inner,
-                               <const uint8_t*> codes + inner, outer - inner, w.offsets)
                 else:
-                    for o in range(inner, outer):
-                        code = _code(codes + o * w.codes.axis[2], w.code_size)
-                        offset = w.offsets[code] if code < OFFSETS else _offset(w, code)
-                        if offset >= 0:
-                            (<value_t*> (at + offset))[0] += (<const value_t*> (gradients + o * w.y.axis[2]))[0]
-                        at += g.stride[2] * step
-                if outer < windows[2].stop:
-                    _place_some(w, plane, gradients, codes, od, oh, outer, windows[2].stop, low, high, zero)
+                    if windows[2].start < inner:
+                        _place_some(w, plane, gradients, codes, od, oh, windows[2].start, inner, low, high, zero)
+                    if dense:
+                        _place_codes(plane + first, g.stride[2] * step, <const value_t*> gradients + inner,
+                                     <const uint8_t*> codes + inner, outer - inner, w.offsets)
+                    else:
+                        _place_row(w, plane + first, gradients, codes, inner, outer, zero)
+                    if outer < windows[2].stop:
+                        _place_some(w, plane, gradients, codes, od, oh, outer, windows[2].stop, low, high, zero)
                 plane += w.x.channel
                 gradients += w.y.channel
                 codes += w.codes.channel
 
 
-cdef void _place_row(char* at, Py_ssize_t step, const value_t* gradients, const uint8_t* codes, Py_ssize_t count,
-                     const Py_ssize_t* offsets) noexcept nogil:
-    """Windows `step` bytes apart, without gaps between their gradients and between their codes."""
+cdef void _place_codes(char* at, Py_ssize_t step, const value_t* gradients, const uint8_t* codes, Py_ssize_t count,
+                       const Py_ssize_t* offsets) noexcept nogil:
+    """Windows `step` bytes apart, without gaps between their gradients and between their codes of one byte."""
     cdef Py_ssize_t i, offset
     for i in range(count):
         offset = offsets[codes[i]]
         if offset >= 0:
             (<value_t*> (at + offset))[0] += gradients[i]
+        at += step
+
+
+cdef void _place_row(const Work* w, char* at, const char* gradients, const char* codes, Py_ssize_t begin,
+                     Py_ssize_t stop, value_t zero) noexcept nogil:
+    """Windows of a row that lie in the part, the first of which begins at `at`."""
+    cdef Py_ssize_t o, code, offset, step = w.g.stride[2] * w.x.axis[2]
+    for o in range(begin, stop):
+        code = _code(codes + o * w.codes.axis[2], w.code_size)
+        offset = w.offsets[code] if code < w.known else _offset(w, code)
+        if offset >= 0:
+            (<value_t*> (at + offset))[0] += (<const value_t*> (gradients + o * w.y.axis[2]))[0]
         at += step
 
 
@@ -475,7 +526,7 @@ cdef void _place_some(const Work* w, char* plane, const char* gradients, const c
     cdef Py_ssize_t o, code, d, h, i
     for o in range(begin, stop):
         code = _code(codes + o * w.codes.axis[2], w.code_size)
-        if code < OFFSETS:
+        if code < CODES:
             d, h, i = w.taps[code][0], w.taps[code][1], w.taps[code][2]
         else:
             d, h, i = code // g.kernel[2] // g.kernel[1], code // g.kernel[2] % g.kernel[1], code % g.kernel[2]

@@ -266,7 +266,8 @@ class AverageCall:
 def _mirrored(problem):
     """The pooling of the gradient that passes the same back, if there is one; or `problem`."""
     p = problem
-    if p.adaptive or set(p.stride) != {1} or min(p.pad_end) < 0 or 0 in p.output or p.divisor < 0:
+    # Of a single window there is nothing to add up.
+    if p.adaptive or set(p.stride) != {1} or min(p.pad_end) < 0 or prod(p.output) < 2 or p.divisor < 0:
         return problem
     reach = [(k - 1) * d for k, d in zip(p.kernel, p.dilation)]
     before = tuple(r - pad for r, pad in zip(reach, p.pad_begin))

@@ -1,8 +1,10 @@
 """fastconv itself: the function as a user calls it, and the plan."""
 
-from benchmarks.problem_sets import CONVOLUTIONS, OPS
+from benchmarks.problem_sets import CONVOLUTIONS, GRADIENTS, OPS
 
 from .face import Prepared, Refusal, Rival
+
+POOL_GRADIENTS = tuple(op for op in GRADIENTS if op not in CONVOLUTIONS)
 
 
 class Functional(Rival):
@@ -20,6 +22,11 @@ class Functional(Rival):
         return f"fastconv {fastconv.__version__}, level {isa.active()}"
 
     def prepare(self, case, layout, x, weight, bias):
+        if case.op in POOL_GRADIENTS:
+            from benchmarks.suite import pool_gradient
+
+            function, args, kwargs = pool_gradient(case, layout, x)
+            return Prepared(lambda: function(bias, *args, **kwargs), _comparable(case, layout))
         function, args, kwargs = spelled(case, layout, weight, bias)
         return Prepared(lambda: function(x, *args, **kwargs), _comparable(case, layout))
 

@@ -1,7 +1,7 @@
 """PyTorch, eager: channels first, channels last, and weights prepacked for oneDNN."""
 
 from benchmarks.oracle import together
-from benchmarks.problem_sets import OPS
+from benchmarks.problem_sets import GRADIENTS, OPS
 
 from .face import Prepared, Refusal, Rival
 
@@ -31,6 +31,8 @@ class ChannelsFirst(Rival):
         x, weight, bias = self.tensors(case, layout, x, weight, bias)
         if case.op == "conv_grad":
             return _gradients(case, x, weight, bias)
+        if case.op in GRADIENTS:
+            return _pool_gradient(case, x, bias)
         pads, pad_first = _padding(case)
         settings = {"stride": case.stride, "padding": pads}
         if case.op == "conv":
@@ -79,7 +81,7 @@ class ChannelsFirst(Rival):
 
         if weight is not None:
             weight = torch.from_numpy(weight).contiguous(memory_format=memory_format)
-        if case.op == "conv_grad":
+        if case.op in GRADIENTS:
             bias = images(bias)
         elif bias is not None:
             bias = torch.from_numpy(bias)
@@ -134,6 +136,37 @@ def _gradients(case, x, weight, grad_output):
         lambda grads: together(*(one.numpy() for one in grads)),
         "aten::convolution_backward",
     )
+
+
+def _pool_gradient(case, x, grad_output):
+    """What autograd calls for a pooling; of maxima, with the indices that the pooling gave."""
+    import torch
+
+    pads, ceil = tuple(before for before, _ in case.padding), False
+    if not case.symmetric:
+        ceil = _ceil_mode(case)
+        if not ceil or case.op == "avg_pool_grad":
+            raise Refusal("gradients: padding is not symmetric")
+    if case.ndim == 1:
+        raise Refusal("gradients: the operator is for 2-D and 3-D")
+    if any(2 * p > k for p, k in zip(pads, case.kernel)):
+        raise Refusal("padding of more than half a window")
+    ops = torch.ops.aten
+    if case.op == "avg_pool_grad":
+        backward = getattr(ops, f"avg_pool{case.ndim}d_backward")
+        windows = case.kernel, case.stride, pads, ceil, True, None
+
+        def call():
+            return backward(grad_output, x, *windows)
+    else:
+        windows = case.kernel, case.stride, pads, case.dilation, ceil
+        _, indices = getattr(ops, f"max_pool{case.ndim}d_with_indices")(x, *windows)
+        backward = getattr(ops, f"max_pool{case.ndim}d_with_indices_backward")
+
+        def call():
+            return backward(grad_output, x, *windows, indices)
+
+    return Prepared(call, torch.Tensor.numpy, f"aten::{backward.__name__}")
 
 
 def _padding(case):
