@@ -265,3 +265,19 @@ def test_the_cache_of_calls_is_bounded(monkeypatch):
     for size in range(1, 20):
         assert pool.max_pool1d(np.ones((1, size)), 1).shape == (1, size)
         assert _calls.count() <= 5
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_large_windows_of_integers(dtype, layout):
+    info = np.iinfo(dtype)
+    x = np.random.default_rng(0).integers(info.min, info.max, (2, 3, 40, 37), dtype, endpoint=True)
+    given = to_layout(x, layout)
+    options = dict(kernel_size=(9, 7), stride=(1, 2), padding=((30, 2), (3, 40)), data_format=layout)
+    y, indices = pool.max_pool2d(given, **options, return_indices=True)
+    same(pool.max_pool2d(given, **options), y)
+    with config(algorithm="reference"):
+        expected, places = pool.max_pool2d(given, **options, return_indices=True)
+    same(y, expected)
+    same(indices, places)
+    assert (indices == -1).any() and (y[indices == -1] == info.min).all()

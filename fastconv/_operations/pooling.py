@@ -23,6 +23,8 @@ names = {
     **{f"adaptive_{kind}{ndim}d": ("input",) for kind in _KINDS[:2] for ndim in (1, 2, 3)},
     **{f"global_{kind}": ("input",) for kind in _KINDS},
 }
+# Windows of integers are pooled tap by tap up to here.
+_MANY_TAPS = 32
 _DEFAULTS = {
     "stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "count_include_pad": True,
     "divisor_override": None, "norm_type": None,
@@ -335,14 +337,18 @@ class PoolCall:
         row = dtypes.row_of(op, dtype)
         _check_kind(op, kind, row, dtype)
         batch, channels, _ = split_input(op, ndim, shape, data_format)
+        carrier, self._family = row.carrier, row.family
+        if self._family == "integer":
+            carrier = dtype.name
+            if dtype.itemsize <= 4 and prod(windows.kernel) >= _MANY_TAPS:
+                # Floats that hold every such integer have rooms for large windows.
+                carrier, self._family = "float32" if dtype.itemsize <= 2 else "float64", "narrow"
         self.problem = Problem(
-            kind, dtype.name if row.family == "integer" else row.carrier, data_format,
-            batch, channels, channels, channels, *windows, **options,
-        )  # fmt: skip
+            kind, carrier, data_format, batch, channels, channels, channels, *windows, **options
+        )
         self.dtype = dtype.newbyteorder("=")
         pooled = self.problem.output_shape
         sizes.check_total(op, "the result", pooled, self.dtype.itemsize)
-        self._family = row.family
         self._unbatched = len(shape) == ndim + 1
         self.output_shape = pooled[1:] if self._unbatched else pooled
         self._form = Form(self.output_shape, self.dtype)
@@ -410,9 +416,11 @@ class PoolCall:
             x, y = x[None], y[None]
             codes = None if codes is None else codes[None]
         run = self._executable.run if codes is None else self._choice("argmax_pool").run
-        if self._family == "half":
-            wide = np.empty(y.shape, np.float32)
-            run(None, None, (x.astype(np.float32),), (wide, codes))
+        if self._family in ("half", "narrow"):
+            wide = np.empty(y.shape, self.problem.dtype)
+            run(None, None, (x.astype(wide.dtype),), (wide, codes))
+            if self._family == "narrow":  # windows without any element
+                np.maximum(wide, dtypes.lowest(self.dtype), out=wide)
             with np.errstate(over="ignore"):
                 y[...] = wide
         elif self._family == "complex":
