@@ -8,6 +8,7 @@ from pool_oracle import (
     INTEGERS, LAYOUTS, both_rooms, from_layout, pose, read_only, run_room, same, to_layout,
 )  # fmt: skip
 
+import fastconv
 from fastconv import config, pool
 from fastconv._algorithms import (
     direct_pool_slides, direct_pool_windows, pooling, reference_pooling,
@@ -273,7 +274,9 @@ def test_large_windows_of_integers(dtype, layout):
     info = np.iinfo(dtype)
     x = np.random.default_rng(0).integers(info.min, info.max, (2, 3, 40, 37), dtype, endpoint=True)
     given = to_layout(x, layout)
-    options = dict(kernel_size=(9, 7), stride=(1, 2), padding=((30, 2), (3, 40)), data_format=layout)
+    options = dict(kernel_size=(19, 17), stride=(1, 2), padding=((30, 2), (3, 40)), data_format=layout)
+    narrow = "by way of float" in str(fastconv.explain(pool.max_pool2d, given, **options))
+    assert narrow == (info.bits < 64)
     y, indices = pool.max_pool2d(given, **options, return_indices=True)
     same(pool.max_pool2d(given, **options), y)
     with config(algorithm="reference"):

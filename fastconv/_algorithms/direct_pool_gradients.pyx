@@ -13,7 +13,7 @@ from fastconv._algorithms._direct cimport tile_count
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical, view_of
 from fastconv._core.team cimport share
-from fastconv._core.windows cimport Span, end, inside, reaching, start
+from fastconv._core.windows cimport Span, end, reaching, start
 from fastconv._kernels.table cimport FC_SPREAD_WINDOWS, FC_WIDEN_MARGIN, fc_kernels, fc_spread, kernels
 
 cnp.import_array()
@@ -47,7 +47,7 @@ cdef struct Work:
     Py_ssize_t planes, runs          # planes per task, tasks per image
     Py_ssize_t units, rows, parts    # what tasks part planes into; of it per task, tasks
     Py_ssize_t outer                 # scattering: the axis whose elements these are
-    uint8_t taps[CODES][3]         # along each axis, by number
+    uint8_t taps[CODES][3]           # along each axis, by number
     Py_ssize_t* offsets              # bytes from a window's begin to a tap; -1 behind the last one
     Py_ssize_t known                 # entries of that table
     char* scratch                    # rows of sums, one for each thread
@@ -441,7 +441,7 @@ cdef void _scatter_planes(const Work* w, Py_ssize_t n, Py_ssize_t channel, Py_ss
     cdef Py_ssize_t low[3]
     cdef Py_ssize_t high[3]
     cdef Span windows[3]
-    cdef Py_ssize_t i, c, od, oh, inner, outer, first, step = w.x.axis[2]
+    cdef Py_ssize_t i, c, od, oh, inner, past, first, step = w.x.axis[2]
     cdef bint whole, dense = w.code_size == 1 and w.codes.axis[2] == 1 and w.y.axis[2] == w.size
     for i in range(3):
         low[i] = 0
@@ -457,13 +457,13 @@ cdef void _scatter_planes(const Work* w, Py_ssize_t n, Py_ssize_t channel, Py_ss
         windows[i].start = reaching(g, i, low[i]).start
         windows[i].stop = reaching(g, i, high[i] - 1).stop
     # Windows that lie in the part look places up.
-    inner, outer = windows[2].start, windows[2].start
+    inner, past = windows[2].start, windows[2].start
     if not g.adaptive:
         while inner < windows[2].stop and start(g, 2, inner) < low[2]:
             inner += 1
-        outer = inner
-        while outer < windows[2].stop and start(g, 2, outer) + (g.kernel[2] - 1) * g.dilation[2] < high[2]:
-            outer += 1
+        past = inner
+        while past < windows[2].stop and start(g, 2, past) + (g.kernel[2] - 1) * g.dilation[2] < high[2]:
+            past += 1
     for od in range(windows[0].start, windows[0].stop):
         for oh in range(windows[1].start, windows[1].stop):
             whole = not g.adaptive and _lies_in(g, 0, od, low[0], high[0]) and _lies_in(g, 1, oh, low[1], high[1])
@@ -480,11 +480,11 @@ cdef void _scatter_planes(const Work* w, Py_ssize_t n, Py_ssize_t channel, Py_ss
                         _place_some(w, plane, gradients, codes, od, oh, windows[2].start, inner, low, high, zero)
                     if dense:
                         _place_codes(plane + first, g.stride[2] * step, <const value_t*> gradients + inner,
-                                     <const uint8_t*> codes + inner, outer - inner, w.offsets)
+                                     <const uint8_t*> codes + inner, past - inner, w.offsets)
                     else:
-                        _place_row(w, plane + first, gradients, codes, inner, outer, zero)
-                    if outer < windows[2].stop:
-                        _place_some(w, plane, gradients, codes, od, oh, outer, windows[2].stop, low, high, zero)
+                        _place_row(w, plane + first, gradients, codes, inner, past, zero)
+                    if past < windows[2].stop:
+                        _place_some(w, plane, gradients, codes, od, oh, past, windows[2].stop, low, high, zero)
                 plane += w.x.channel
                 gradients += w.y.channel
                 codes += w.codes.channel

@@ -23,8 +23,8 @@ names = {
     **{f"adaptive_{kind}{ndim}d": ("input",) for kind in _KINDS[:2] for ndim in (1, 2, 3)},
     **{f"global_{kind}": ("input",) for kind in _KINDS},
 }
-# Windows of integers are pooled tap by tap up to here.
-_MANY_TAPS = 32
+# Integers are pooled tap by tap, but where each is seen so often.
+_MANY_VISITS = 100
 _DEFAULTS = {
     "stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "count_include_pad": True,
     "divisor_override": None, "norm_type": None,
@@ -340,7 +340,8 @@ class PoolCall:
         carrier, self._family = row.carrier, row.family
         if self._family == "integer":
             carrier = dtype.name
-            if dtype.itemsize <= 4 and prod(windows.kernel) >= _MANY_TAPS:
+            visits = prod(windows.kernel) * prod(windows.output)
+            if dtype.itemsize <= 4 and visits >= _MANY_VISITS * max(prod(windows.input), 1):
                 # Floats that hold every such integer have rooms for large windows.
                 carrier, self._family = "float32" if dtype.itemsize <= 2 else "float64", "narrow"
         self.problem = Problem(
