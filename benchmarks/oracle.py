@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 from scipy import signal
 
-from benchmarks.problem_sets import GRADIENTS
+from benchmarks.problem_sets import CONV_GRADIENTS, GRADIENTS
 
 # A float32 result may differ from float64 by this much, relative L2. Sums of float32 products err
 # by about 1e-7 x the square root of their length; a wrong border or tap errs by 1e-2 and more.
@@ -21,7 +21,7 @@ def answer(case, x, weight=None, bias=None):
 
     For gradients `bias` is the gradient of the output, and the result as `together` has it.
     """
-    if case.op == "conv_grad":
+    if case.op in CONV_GRADIENTS:
         return _gradients(case, x, weight, bias)
     if case.op in GRADIENTS:
         return _pool_gradient(case, x, bias)
@@ -62,6 +62,8 @@ def operands_first(case, x, weight, bias, layout):
 
 def comparable(case, result, layout):
     """What was computed for `case` in `layout`, as `answer` gives it."""
+    if case.op == "conv_grad_weight":
+        return result
     if case.op != "conv_grad":
         return channels_first(result, layout)
     grad_input, grad_weight, grad_bias = result
@@ -117,17 +119,31 @@ def _by_taps(case, x, weight):
 
 
 def _gradients(case, x, weight, grad_output):
-    groups, outputs = case.groups, prod(case.output)
-    grads = grad_output.astype(np.float64).reshape(case.batch, groups, -1, outputs)
-    weight = weight.astype(np.float64).reshape(groups, -1, *weight.shape[1:])
+    grads = grad_output.astype(np.float64).reshape(case.batch, case.groups, -1, prod(case.output))
     padded = _padded(case, x, 0.0)
-    grad_padded, grad_weight = np.zeros_like(padded), np.zeros_like(weight)
-    for (tap, window), (_, target) in zip(_windows(case, padded), _windows(case, grad_padded)):
-        columns = window.reshape(case.batch, groups, -1, outputs)
-        grad_weight[(..., *tap)] = (grads @ columns.swapaxes(2, 3)).sum(axis=0)
+    if case.op == "conv_grad_weight":
+        return _weight_gradient(case, padded, grads)
+    grad_input = _input_gradient(case, padded.shape, weight, grads)
+    if case.op != "conv_grad":
+        return grad_input
+    return together(grad_input, _weight_gradient(case, padded, grads), grads.sum(axis=(0, 3)))
+
+
+def _weight_gradient(case, padded, grads):
+    fan_in = case.in_channels // case.groups
+    total = np.zeros((case.groups, case.out_channels // case.groups, fan_in, *case.kernel))
+    for tap, window in _windows(case, padded):
+        columns = window.reshape(case.batch, case.groups, fan_in, -1)
+        total[(..., *tap)] = (grads @ columns.swapaxes(2, 3)).sum(axis=0)
+    return total.reshape(case.weight_shape)
+
+
+def _input_gradient(case, padded_shape, weight, grads):
+    weight = weight.astype(np.float64).reshape(case.groups, -1, *weight.shape[1:])
+    total = np.zeros(padded_shape)
+    for tap, target in _windows(case, total):
         target += (weight[(..., *tap)].swapaxes(1, 2) @ grads).reshape(target.shape)
-    grad_input = _unpadded(case, grad_padded)
-    return together(grad_input, grad_weight, grads.sum(axis=(0, 3)))
+    return _unpadded(case, total)
 
 
 def _unpadded(case, grad_padded):

@@ -13,14 +13,15 @@ from typing import NamedTuple
 import numpy as np
 
 FOLDER = Path(__file__).with_name("problems")
-OPS = ("conv", "conv_grad", "max_pool", "avg_pool", "max_pool_grad", "avg_pool_grad")
-# conv_grad: all gradients of a convolution, whose sizes are the case's; those of pooling likewise.
-GRADIENTS = ("conv_grad", "max_pool_grad", "avg_pool_grad")
-CONVOLUTIONS = ("conv", "conv_grad")
+# conv_grad: all gradients of a convolution, whose sizes are the case's, or one of them; those of
+# pooling likewise. conv_transpose: from what is the convolution's output to what is its input.
+CONV_GRADIENTS = ("conv_grad", "conv_grad_input", "conv_grad_weight", "conv_transpose")
+POOL_GRADIENTS = ("max_pool_grad", "avg_pool_grad")
+GRADIENTS = CONV_GRADIENTS + POOL_GRADIENTS
+CONVOLUTIONS = ("conv", *CONV_GRADIENTS)
+OPS = (*CONVOLUTIONS, "max_pool", "avg_pool", *POOL_GRADIENTS)
 # Of the direct sums; window elements visited, for pooling.
-_FLOPS_PER_MAC = {
-    "conv": 2, "conv_grad": 4, "max_pool": 1, "avg_pool": 1, "max_pool_grad": 1, "avg_pool_grad": 1,
-}  # fmt: skip
+_FLOPS_PER_MAC = {**dict.fromkeys(OPS, 1), **dict.fromkeys(CONVOLUTIONS, 2), "conv_grad": 4}
 # Below this every integer is exact in float32, whatever the order of a sum.
 EXACT_FLOAT32 = 2**24
 
@@ -66,7 +67,7 @@ class Case(NamedTuple):
         elements += self.batch * self.out_channels * prod(self.output)
         if self.op in CONVOLUTIONS:
             elements += prod(self.weight_shape)
-        if self.op == "conv_grad":
+        if self.op == "conv_grad":  # the input and the weight, and their gradients
             elements += self.batch * self.in_channels * prod(self.input) + prod(self.weight_shape)
         return 4 * elements
 
@@ -78,6 +79,17 @@ class Case(NamedTuple):
     @property
     def weight_shape(self):
         return (self.out_channels, self.in_channels // self.groups, *self.kernel)
+
+    @property
+    def output_padding(self):
+        """Rows of the input that no window reaches: what a transposed convolution adds."""
+        reach = (
+            (o - 1) * s + d * (k - 1) + 1 - before - after
+            for o, s, d, k, (before, after) in zip(
+                self.output, self.stride, self.dilation, self.kernel, self.padding
+            )
+        )
+        return tuple(n - seen for n, seen in zip(self.input, reach))
 
     def shape(self, channels, spatial, layout):
         """Shape of a batch of `channels` planes of `spatial` sizes; `layout` as in fastconv."""
@@ -98,7 +110,7 @@ class Case(NamedTuple):
         pad_begin, pad_end = zip(*self.padding)
         return str(
             Problem(
-                self.op.removesuffix("_grad"), dtype, layout, self.batch, self.in_channels, self.out_channels,
+                "conv" if self.op in CONVOLUTIONS else self.op.removesuffix("_grad"), dtype, layout, self.batch, self.in_channels, self.out_channels,
                 self.groups, self.input, self.kernel, self.stride, self.dilation,
                 pad_begin, pad_end, self.output, bias=self.bias,
             )
@@ -107,7 +119,8 @@ class Case(NamedTuple):
     def operands(self, layout="channels_first", dtype="float32", values="normal", seed=0):
         """Arrays (input, weight, bias), contiguous in `layout`; None where the case has none.
 
-        For gradients the last one is not the bias but the gradient of the output, in `layout`.
+        For gradients, and transposed convolutions, the last one is not the bias but the gradient
+        of the output, in `layout`.
 
         `values` is "normal" (standard normal) or "integers": small, none of them zero everywhere,
         and every sum exact in float32.
@@ -133,7 +146,7 @@ class Case(NamedTuple):
         else:
             weight = np.broadcast_to(image_filter(self.weight, self.kernel), self.weight_shape)
         weight = np.ascontiguousarray(weight, dtype)
-        if self.op == "conv_grad":
+        if self.op in CONV_GRADIENTS:
             return x, weight, images(self.output_shape("channels_first"))
         bias = draw((self.out_channels,)).astype(dtype) if self.bias else None
         return x, weight, bias
@@ -159,7 +172,7 @@ class Case(NamedTuple):
 def _integers(random, case):
     """A source of integers so small that no sum of the case reaches EXACT_FLOAT32."""
     terms = case.taps * (case.in_channels // case.groups if case.op in CONVOLUTIONS else 1) + 1
-    if case.op == "conv_grad":
+    if case.op in CONV_GRADIENTS:
         per_input = case.taps * case.out_channels // case.groups
         terms = max(terms, per_input, case.batch * prod(case.output))
     largest = min(8, int((EXACT_FLOAT32 / terms) ** 0.5))

@@ -151,6 +151,9 @@ def test_oracle_of_gradients_is_the_library_s_reference(case):
     )  # fmt: skip
     expected = oracle.comparable(case, gradients, "channels_first")
     assert np.array_equal(oracle.answer(case, x, weight, grad_output), expected)
+    for op, one in ("grad_input", 0), ("grad_weight", 1), ("transpose", 0):
+        found = oracle.answer(case._replace(op=f"conv_{op}"), x, weight, grad_output)
+        assert np.array_equal(found, gradients[one])
     for wrong in range(3):
         one = list(gradients)
         one[wrong] = one[wrong] * 2

@@ -27,6 +27,7 @@ LAYERS = [
     for record in problems.records("conv_networks", largest=1e12)[::5]
     if record["macs"] > LARGEST
 ]
+WEIGHT_ROOMS = [room for room in registry.rooms_for("grad_weight") if room.name != "reference"]
 NEVER = 99.0  # what outputs hold before
 
 
@@ -67,6 +68,20 @@ def check(case, dtype, levels):
                     assert a.dtype == dtype and a.shape == b.shape
                     differ = (a != b).sum()
                     assert not differ, f"{what}, {level}, {layout}, {threads} threads: {differ}"
+            for room in WEIGHT_ROOMS:
+                weight_by(room, level, case, (x, w, g), layout, results[1])
+
+
+def weight_by(room, level, case, operands, layout, expected):
+    """The gradient to the weight by one room, if it takes the problem."""
+    grad = getattr(fastconv.grad, f"conv{len(case.kernel)}d")
+    with isa.use(level), fastconv.config(threads=2, algorithm=room.name):
+        try:
+            found = grad(*operands, data_format=layout, needs=("weight",), **case.options)[1]
+        except ValueError as error:
+            assert f"{room.name}: " in str(error)
+            return
+    assert np.array_equal(found, expected), f"{room.name}, {level}, {layout}"
 
 
 @pytest.mark.parametrize("record", CASES)
@@ -112,12 +127,46 @@ def test_every_room_for_weight_gradients_fills_any_array(room):
         assert np.array_equal(target, case.grad_weight())
 
 
+# Operands larger than a step: images in bands across each axis, depthwise and flat ones too.
+BANDS = [
+    ((1, 40, 151, 233), (30, 40, 3, 3), dict(padding=1)),
+    ((1, 80, 121, 133), (90, 80, 1, 1), {}),
+    ((2, 3, 301, 203), (64, 3, 5, 5), dict(stride=2, padding=2)),
+    ((1, 96, 131, 153), (96, 1, 3, 3), dict(stride=2, groups=96)),
+    ((1, 64, 30001), (64, 1, 5), dict(stride=3, dilation=2, groups=64)),
+    ((1, 32, 30001), (48, 32, 5), dict(padding=1, dilation=2)),
+    ((1, 16, 21, 61, 51), (20, 16, 3, 3, 3), {}),
+    ((1, 70, 31, 41, 31), (33, 70, 1, 1, 1), {}),
+]
+
+
+@pytest.mark.parametrize("x_shape, w_shape, options", BANDS)
+def test_bands_of_large_images(x_shape, w_shape, options):
+    rng = np.random.default_rng(0)
+    ndim = len(x_shape) - 2
+    x, w = (rng.integers(-2, 3, shape).astype(np.float32) for shape in (x_shape, w_shape))
+    y = getattr(fastconv, f"conv{ndim}d")(x, w, **options)
+    g = rng.integers(-2, 3, y.shape).astype(np.float32)
+    grad = getattr(fastconv.grad, f"conv{ndim}d")
+    options = {**options, "needs": ("weight",)}
+    expected = grad(x, w, g, algorithm="reference", **options)[1]
+    assert np.abs(expected).max() > 100
+    for room in WEIGHT_ROOMS:
+        try:
+            found = grad(x, w, g, algorithm=room.name, **options)[1]
+        except ValueError:
+            assert options.get("groups", 1) > 1
+            continue
+        assert np.array_equal(found, expected), room.name
+
+
 @pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
 def test_the_same_bits_again_and_again_for_any_number_of_threads(layout):
     rng = np.random.default_rng(0)
     shapes = [
         ((3, 32, 20, 20), (48, 32, 3, 3), dict(padding=1)),
         ((2, 32, 9, 700), (32, 1, 3, 3), dict(groups=32, padding=1)),
+        ((5, 3, 40, 40), (20, 3, 5, 5), dict(stride=2)),
     ]
     for x_shape, w_shape, options in shapes:
         x = rng.standard_normal(x_shape).astype(np.float32)

@@ -18,6 +18,7 @@ cdef struct Planes:
 cdef struct Pixels:
     Py_ssize_t channels
     Py_ssize_t extent[3]
+    Py_ssize_t piece              # of a row: pixels
     Py_ssize_t pieces, rows       # pieces of a row, of all rows
     Py_ssize_t pixel, row, slice  # bytes between neighbours along w, h, d
     Py_ssize_t bytes              # of a box, on pages of its own
@@ -32,6 +33,7 @@ cdef void pack_planes(const Geometry* g, const Planes* p, const View* x, const B
                       const fc_kernels* k) noexcept nogil
 cdef Pixels pixels_of(const Geometry* g, const Py_ssize_t* outputs, Py_ssize_t channels,
                       bint merged, Py_ssize_t itemsize) noexcept nogil
+cdef void cut_rows(Pixels* p, Py_ssize_t piece) noexcept nogil
 cdef void pack_pixels(const Geometry* g, const Pixels* p, const View* x, const Box* box, char* to,
                       Py_ssize_t first, Py_ssize_t last, Py_ssize_t itemsize,
                       const fc_kernels* k) noexcept nogil

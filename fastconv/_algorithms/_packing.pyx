@@ -180,9 +180,14 @@ cdef Pixels pixels_of(const Geometry* g, const Py_ssize_t* outputs, Py_ssize_t c
     p.row = p.pixel * p.extent[2]
     p.slice = p.row * p.extent[1]
     p.bytes = (p.slice * p.extent[0] + 4095) // 4096 * 4096
-    p.pieces = (p.extent[2] + PIECE - 1) // PIECE
-    p.rows = p.extent[0] * p.extent[1] * p.pieces
+    cut_rows(&p, PIECE)
     return p
+
+
+cdef void cut_rows(Pixels* p, Py_ssize_t piece) noexcept nogil:
+    p.piece = piece
+    p.pieces = (p.extent[2] + piece - 1) // piece
+    p.rows = p.extent[0] * p.extent[1] * p.pieces
 
 
 cdef void pack_pixels(const Geometry* g, const Pixels* p, const View* x, const Box* box, char* to,
@@ -202,8 +207,8 @@ cdef void pack_pixels(const Geometry* g, const Pixels* p, const View* x, const B
         begin = 0
         if p.pieces > 1:
             row = piece // p.pieces
-            begin = piece % p.pieces * PIECE
-        width = min(p.extent[2] - begin, PIECE)
+            begin = piece % p.pieces * p.piece
+        width = min(p.extent[2] - begin, p.piece)
         d = box.origin[0] * g.stride[0] + row // p.extent[1] - g.pad[0]
         h = box.origin[1] * g.stride[1] + row % p.extent[1] - g.pad[1]
         pad = g.pad[2] - box.origin[2] * g.stride[2] - begin

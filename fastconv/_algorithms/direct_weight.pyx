@@ -6,15 +6,13 @@
 # problem every lane is a channel of both operands, and every pixel a chunk's line of its own.
 
 cimport numpy as cnp
-from libc.string cimport memset
 
 from fastconv._algorithms._direct import supports as _supports, too_sparse
 from fastconv._algorithms._direct cimport Direct, step_cycles, tile_count, visits_all
-from fastconv._algorithms._boxes cimport Box
-from fastconv._algorithms._packing cimport (
-    Pixels, is_linear, needs_padding, pack_pixels, pixels_of,
+from fastconv._algorithms._packing cimport is_linear, needs_padding
+from fastconv._algorithms._panels cimport (
+    Panels, Step, Steps, copy_panels, panels_of, step_at, steps_of,
 )
-from fastconv._algorithms._tasks cimport images_per_step
 from fastconv._algorithms._weight_sums cimport Sums, add_vectors, fill_ones, store_sums
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, view_of
@@ -28,8 +26,9 @@ kinds = ("grad_weight",)
 local = True
 
 cdef enum:
-    CHUNK = 512            # pixels per chunk, about
+    CHUNK = 256            # pixels per chunk, about
     MAX_TILE_BYTES = 2048  # 14 rows x 2 vectors, 7 x 4, 3 x 8 of 64 bytes
+    FAR = 256              # bytes from pixel to pixel
     TASKS_PER_THREAD = 4
     PAGE = 4096
 
@@ -43,10 +42,11 @@ cdef struct Layout:
     Py_ssize_t rows, row_blocks       # of a tile, tiles per strip
     bint row_taps, row_channels       # what the rows of a strip run over: kernel columns, channels
     bint depthwise
-    bint flat                         # every pixel meets its output: an image is one line
-    Py_ssize_t line, lines            # pixels per line, lines per image
+    Steps steps
+    bint flat                         # every pixel meets its output: a band is one line
+    Py_ssize_t line, lines            # pixels per line, lines per band
     Py_ssize_t piece, pieces          # a line in chunks
-    Pixels x, grad                    # the copies, if they are needed
+    Panels x, grad                    # the copies, if they are needed
     double cost
 
 
@@ -54,7 +54,7 @@ cdef struct Layout:
 cdef struct Source:
     View x, grad
     bint copy_x, copy_grad
-    Py_ssize_t steps                  # images at a time
+    Py_ssize_t x_panel, grad_panel    # bytes from a panel to the next
 
 
 def supports(problem):
@@ -69,24 +69,25 @@ def estimate(problem, machine, prepacked):
     cdef WeightGradient state = WeightGradient(problem)
     cdef Layout* plan = &state.plan
     tiles = state.groups * plan.blocks * plan.strips * plan.row_blocks
-    pixels = problem.batch * plan.lines * plan.line
+    bands = problem.batch * plan.steps.bands
+    pixels = bands * plan.lines * plan.line
+    steps = tiles * pixels
     return machine.seconds(
-        "direct_channels",  # the same tiles
+        name,
         # Two vector FMAs a cycle.
         flops=problem.batch * state.groups * plan.cost * 4 * state.k.lanes,
-        tiles=tiles * problem.batch * plan.lines * plan.pieces,
-        moved=problem.batch * plan.x.bytes // state.size + pixels * problem.out_channels,
-        rows=problem.batch * plan.x.extent[0] * plan.x.extent[1],
+        tiles=tiles * bands * plan.lines * plan.pieces,
+        moved=bands * state.groups * plan.x.bytes // state.size + pixels * problem.out_channels,
+        # Pixels so far apart that a chunk of them falls into few sets of the cache.
+        far_steps=steps if plan.x.pixels.pixel > FAR else 0,
         weights=problem.out_channels * state.channels * state.taps,
     )
 
 
 def workspace(problem, threads):
     cdef WeightGradient state = WeightGradient(problem)
-    cdef Py_ssize_t steps = _steps(&state.g, &state.plan, state.size)
-    return (_sum_bytes(state) + _table_bytes(state, steps)
-            + _copy_bytes(steps, state.plan.x.bytes) + _copy_bytes(steps, state.plan.grad.bytes)
-            + 2 * PAGE)
+    return (_sum_bytes(state) + _table_bytes(state) + _copy_bytes(state, &state.plan.x)
+            + _copy_bytes(state, &state.plan.grad) + 2 * PAGE)
 
 
 def compile(problem):
@@ -106,12 +107,11 @@ def run(WeightGradient state, packed, inputs, outputs, threads):
     source.grad = view_of(grad_output, state.last)
     source.copy_x = not _x_in_place(&state.g, &state.plan, &source.x, state.size)
     source.copy_grad = not _grad_in_place(&state.g, &state.plan, &source.grad, state.size)
-    source.steps = _steps(&state.g, &state.plan, state.size)
-    cdef Py_ssize_t fixed = _sum_bytes(state) + _table_bytes(state, source.steps) + 2 * PAGE
+    cdef Py_ssize_t fixed = _sum_bytes(state) + _table_bytes(state) + 2 * PAGE
     if source.copy_x:
-        fixed += _copy_bytes(source.steps, state.plan.x.bytes)
+        fixed += _copy_bytes(state, &state.plan.x)
     if source.copy_grad:
-        fixed += _copy_bytes(source.steps, state.plan.grad.bytes)
+        fixed += _copy_bytes(state, &state.plan.grad)
     cdef Scratch scratch = acquire(fixed)
     cdef int workers = threads
     cdef Sums sums = _sums_of(state)
@@ -125,7 +125,8 @@ cdef class WeightGradient(Direct):
     """A problem with its layout of least predicted cost."""
 
     cdef Layout plan
-    cdef Geometry outer     # the output's gradient, as images to be copied
+    cdef Geometry inner     # the input, and the output's gradient, as images to be copied
+    cdef Geometry outer
     cdef Py_ssize_t groups  # that tiles are made for; a depthwise tile is of many
 
     def __init__(self, problem):
@@ -133,7 +134,7 @@ cdef class WeightGradient(Direct):
         cdef Layout plan
         cdef double least = -1
         cdef int width, i
-        self.outer = self.g
+        self.inner = self.outer = self.g
         self.outer.in_channels = self.g.out_channels
         for i in range(3):
             self.outer.input[i] = self.g.output[i]
@@ -143,19 +144,8 @@ cdef class WeightGradient(Direct):
         plan.depthwise = self.g.groups > 1 and self.channels == self.filters == 1
         if plan.depthwise:
             self.groups, self.filters = 1, self.g.groups
-        plan.x = pixels_of(&self.g, self.g.output, self.g.in_channels, True, self.size)
-        plan.grad = pixels_of(&self.outer, self.outer.output, self.outer.in_channels, True, self.size)
+            self.inner.groups = self.outer.groups = 1
         plan.flat = visits_all(&self.g) and not plan.depthwise
-        plan.line = self.g.output[2]
-        plan.lines = self.g.output[0] * self.g.output[1]
-        if plan.depthwise:
-            plan.lines *= plan.line
-            plan.line = 1
-        if plan.flat:
-            plan.line *= plan.lines
-            plan.lines = 1
-        plan.pieces = tile_count(plan.line, CHUNK)
-        plan.piece = tile_count(plan.line, plan.pieces)
         # Neighbouring taps of all channels are one run of memory; else the longer of the two runs.
         together = self.g.groups == 1 and self.g.dilation[2] == 1
         plan.row_taps = self.g.kernel[2] > 1 and (together or self.g.kernel[2] > self.channels)
@@ -166,34 +156,54 @@ cdef class WeightGradient(Direct):
         for width in range(1 if plan.depthwise else FC_WIDTHS - 1):
             plan.width = width
             plan.lanes = self.k.lanes << width
-            plan.blocks = tile_count(self.filters, plan.lanes)
+            plan.steps.outputs = self.g.output
+            self.see(&plan)
+            plan.steps = steps_of(&self.g, self.groups * (plan.x.bytes + plan.grad.bytes),
+                                  self.g.groups * self.weight_bytes())
+            self.see(&plan)
+            plan.blocks = plan.grad.count
+            plan.line = plan.steps.outputs[2]
+            plan.lines = plan.steps.outputs[0] * plan.steps.outputs[1]
+            if plan.depthwise:
+                plan.lines *= plan.line
+                plan.line = 1
+            if plan.flat:
+                plan.line *= plan.lines
+                plan.lines = 1
+            plan.pieces = tile_count(plan.line, CHUNK)
+            plan.piece = tile_count(plan.line, plan.pieces)
             most = self.k.depthwise_rows if plan.depthwise else self.k.rows[width]
             plan.row_blocks = tile_count(plan.strip_rows, most)
             plan.rows = tile_count(plan.strip_rows, max(plan.row_blocks, 1))
-            plan.cost = (plan.blocks * plan.strips * plan.row_blocks * plan.lines * plan.line
+            plan.cost = (plan.blocks * plan.strips * plan.row_blocks * plan.steps.bands * plan.lines * plan.line
                          * step_cycles(self.k, plan.rows, 1 << width, plan.rows + (1 << width),
                                        CHUNK if plan.depthwise else plan.piece))
             if least < 0 or plan.cost < least:
                 least = plan.cost
                 self.plan = plan
 
-
-cdef Py_ssize_t _steps(const Geometry* g, const Layout* plan, Py_ssize_t size) noexcept nogil:
-    return images_per_step(g.batch, plan.x.bytes + plan.grad.bytes)
+    cdef void see(self, Layout* plan) noexcept nogil:
+        """The panels of a band; those of the input hold a group each."""
+        plan.grad = panels_of(&self.outer, plan.steps.outputs, self.filters, plan.lanes, self.size)
+        if plan.depthwise:
+            plan.x = panels_of(&self.inner, plan.steps.outputs, self.filters, plan.lanes, self.size)
+        else:
+            plan.x = panels_of(&self.inner, plan.steps.outputs, self.channels, self.channels, self.size)
 
 
 cdef Py_ssize_t _pages(Py_ssize_t count) noexcept nogil:
     return (count + PAGE - 1) // PAGE * PAGE
 
 
-cdef Py_ssize_t _copy_bytes(Py_ssize_t steps, Py_ssize_t image) noexcept nogil:
+cdef Py_ssize_t _copy_bytes(WeightGradient state, const Panels* p) noexcept nogil:
     """A copy, and what vectors may read beyond its end."""
-    return _pages(steps * image + MAX_TILE_BYTES)
+    return _pages(state.groups * state.plan.steps.images * p.bytes + MAX_TILE_BYTES)
 
 
-cdef Py_ssize_t _table_bytes(WeightGradient state, Py_ssize_t steps) noexcept nogil:
+cdef Py_ssize_t _table_bytes(WeightGradient state) noexcept nogil:
     """Offsets of lines, and later of taps, in two arrays."""
-    return _pages(2 * max(steps * state.plan.lines, state.taps) * <Py_ssize_t> sizeof(Py_ssize_t))
+    return _pages(2 * max(state.plan.steps.images * state.plan.lines, state.taps)
+                  * <Py_ssize_t> sizeof(Py_ssize_t))
 
 
 cdef Py_ssize_t _sum_bytes(WeightGradient state) noexcept nogil:
@@ -236,134 +246,108 @@ cdef bint _x_in_place(const Geometry* g, const Layout* plan, const View* x,
 
 cdef bint _grad_in_place(const Geometry* g, const Layout* plan, const View* grad,
                          Py_ssize_t size) noexcept nogil:
-    # The last vector of a pixel must not end beyond the array.
-    cdef Py_ssize_t filters = 0 if plan.depthwise else g.out_channels // g.groups
-    if grad.channel != size or (g.groups - 1) * filters + plan.blocks * plan.lanes > g.out_channels:
+    # A panel already.
+    if not (g.groups == 1 or plan.depthwise) or g.out_channels != plan.lanes:
+        return False
+    if grad.channel != size or grad.axis[2] != plan.lanes * size:
         return False
     return not plan.flat or is_linear(grad, g.output)
 
 
-cdef void _see_copy(View* v, const Pixels* p, char* data, Py_ssize_t size) noexcept nogil:
+cdef void _see_copy(View* v, const Panels* p, char* data, Py_ssize_t size) noexcept nogil:
     v.data = data
-    v.batch = p.bytes
+    v.batch = p.image
     v.channel = size
-    v.axis[0] = p.slice
-    v.axis[1] = p.row
-    v.axis[2] = p.pixel
+    v.axis[0] = p.pixels.slice
+    v.axis[1] = p.pixels.row
+    v.axis[2] = p.pixels.pixel
 
 
-# The sums of some images.
+# The sums of a step.
 cdef struct Additions:
     void* state                # a WeightGradient
-    const View* x
-    const View* grad
+    View x, grad
+    Py_ssize_t x_panel, grad_panel  # bytes from a panel to the next
     const Py_ssize_t* x_lines
     const Py_ssize_t* grad_lines
-    Py_ssize_t lines
+    Py_ssize_t line, lines
     bint fresh                 # whether there are no sums yet
     Py_ssize_t tiles, tasks
     char* sums
     const char* ones
 
 
-# Images that are copied, with their padding, one after the other.
-cdef struct Copies:
-    const Geometry* g
-    const Pixels* p
-    const View* images
-    char* to
-    Py_ssize_t size
-    const fc_kernels* k
-
-
 cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
                       int threads) noexcept nogil:
-    """Copy what must be copied, some images at a time, and add up their sums."""
+    """Copy what must be copied, step by step, and add up the sums."""
     cdef const Geometry* g = &state.g
     cdef const Layout* plan = &state.plan
-    cdef Py_ssize_t size = state.size, steps = source.steps, first = 0, images, i
-    cdef Py_ssize_t tiles = state.groups * plan.blocks * plan.strips * plan.row_blocks
-    cdef Py_ssize_t tasks = min(tiles, 1 if threads == 1 else threads * TASKS_PER_THREAD)
+    cdef Py_ssize_t size = state.size, images = plan.steps.images, i, k
     cdef Py_ssize_t* x_lines = <Py_ssize_t*> (scratch + _sum_bytes(state))
-    cdef Py_ssize_t* grad_lines = x_lines + steps * plan.lines
-    cdef char* free = scratch + _sum_bytes(state) + _table_bytes(state, steps)
-    cdef char* ones = free
+    cdef Py_ssize_t* grad_lines = x_lines + images * plan.lines
+    cdef char* x_copy = scratch + _sum_bytes(state) + _table_bytes(state) + PAGE
+    cdef char* grad_copy = x_copy + (_copy_bytes(state, &plan.x) if source.copy_x else 0)
     cdef Additions work
-    cdef View x = source.x, grad = source.grad, from_x = source.x, from_grad = source.grad
-    fill_ones(ones, PAGE, size)
-    free += PAGE
-    # Lanes beyond the last channel are computed and dropped: let them be ordinary numbers.
+    cdef View x, grad
+    cdef Step step
+    work.state = <void*> state
+    work.ones = x_copy - PAGE
+    fill_ones(x_copy - PAGE, PAGE, size)
+    work.x = x = source.x
+    work.grad = grad = source.grad
+    work.x_panel = (plan.lanes if plan.depthwise else state.channels) * size
+    work.grad_panel = 0
     if source.copy_x:
-        _see_copy(&x, &plan.x, free, size)
-        memset(free + steps * plan.x.bytes, 0, MAX_TILE_BYTES)
-        free += _copy_bytes(steps, plan.x.bytes)
+        _see_copy(&work.x, &plan.x, x_copy, size)
+        work.x_panel = images * plan.x.image
     else:
         x.data -= g.pad[0] * x.axis[0] + g.pad[1] * x.axis[1] + g.pad[2] * x.axis[2]
     if source.copy_grad:
-        _see_copy(&grad, &plan.grad, free, size)
-        memset(free + steps * plan.grad.bytes, 0, MAX_TILE_BYTES)
-    _find_lines(g, plan, &x, &grad, steps, x_lines, grad_lines)
-    work.state = <void*> state
-    work.x = &x
-    work.grad = &grad
+        _see_copy(&work.grad, &plan.grad, grad_copy, size)
+        work.grad_panel = images * plan.grad.image
+    _find_lines(g, plan, &work.x, &work.grad, x_lines, grad_lines)
     work.x_lines = x_lines
     work.grad_lines = grad_lines
-    work.tiles = tiles
-    work.tasks = tasks
+    work.tiles = state.groups * plan.blocks * plan.strips * plan.row_blocks
+    work.tasks = min(work.tiles, 1 if threads == 1 else threads * TASKS_PER_THREAD)
     work.sums = scratch
-    work.ones = ones
-    while first < g.batch:
-        images = min(steps, g.batch - first)
+    for i in range(plan.steps.count):
+        step = step_at(g, &plan.steps, i)
+        k = step.origin[plan.steps.axis]
         if source.copy_x:
-            from_x.data = source.x.data + first * source.x.batch
-            _copy_images(g, &plan.x, &from_x, x.data, images, size, state.k, threads)
+            copy_panels(&state.inner, &plan.x, &x, &step, x_copy, images, size, state.k, threads)
+        else:
+            work.x.data = x.data + step.first * x.batch + k * g.stride[plan.steps.axis] * x.axis[plan.steps.axis]
         if source.copy_grad:
-            from_grad.data = source.grad.data + first * source.grad.batch
-            _copy_images(&state.outer, &plan.grad, &from_grad, grad.data, images, size, state.k,
-                         threads)
-        work.lines = images * plan.lines
-        work.fresh = first == 0
-        share(_add_tiles, &work, tasks, threads)
-        if not source.copy_x:
-            x.data += images * x.batch
-        if not source.copy_grad:
-            grad.data += images * grad.batch
-        first += images
+            copy_panels(&state.outer, &plan.grad, &grad, &step, grad_copy, images, size, state.k, threads)
+        else:
+            work.grad.data = grad.data + step.first * grad.batch + k * grad.axis[plan.steps.axis]
+        work.line = plan.line
+        work.lines = step.images * plan.lines
+        if plan.steps.bands > 1:
+            if plan.flat or plan.steps.axis == 2 and not plan.depthwise:
+                work.line = plan.line // plan.steps.outputs[plan.steps.axis] * step.outputs
+            else:
+                work.lines = plan.lines // plan.steps.outputs[plan.steps.axis] * step.outputs
+        work.fresh = i == 0
+        share(_add_tiles, &work, work.tasks, threads)
 
 
 cdef void _add_tiles(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     cdef const Additions* a = <const Additions*> work
-    _task(<WeightGradient> a.state, a.x, a.grad, a.x_lines, a.grad_lines, a.lines, a.fresh,
-          a.tiles * task // a.tasks, a.tiles * (task + 1) // a.tasks, a.sums, a.ones)
-
-
-cdef void _copy_images(const Geometry* g, const Pixels* p, const View* from_, char* to,
-                       Py_ssize_t images, Py_ssize_t size, const fc_kernels* k,
-                       int threads) noexcept nogil:
-    """Some images, as Copies says."""
-    cdef Copies work = [g, p, from_, to, size, k]
-    share(_copy_row, &work, images * p.rows, threads)
-
-
-cdef void _copy_row(const void* work, Py_ssize_t task, int thread) noexcept nogil:
-    cdef const Copies* c = <const Copies*> work
-    cdef Py_ssize_t n = task // c.p.rows, row = task % c.p.rows
-    cdef View image = c.images[0]
-    cdef Box whole
-    whole.origin = [0, 0, 0]
-    image.data += n * image.batch
-    pack_pixels(c.g, c.p, &image, &whole, c.to + n * c.p.bytes, row, row + 1, c.size, c.k)
+    _task(<WeightGradient> a.state, a, a.tiles * task // a.tasks, a.tiles * (task + 1) // a.tasks)
 
 
 cdef void _find_lines(const Geometry* g, const Layout* plan, const View* x, const View* grad,
-                      Py_ssize_t steps, Py_ssize_t* x_lines, Py_ssize_t* grad_lines) noexcept nogil:
-    """Offsets of all lines of some images."""
-    cdef Py_ssize_t depths = g.output[0], heights = g.output[1], columns = 1, n, d, h, w, i = 0
+                      Py_ssize_t* x_lines, Py_ssize_t* grad_lines) noexcept nogil:
+    """Offsets of all lines of a step."""
+    cdef Py_ssize_t depths = plan.steps.outputs[0], heights = plan.steps.outputs[1], columns = 1
+    cdef Py_ssize_t n, d, h, w, i = 0
     if plan.flat:
         depths = heights = 1
     if plan.depthwise:
-        columns = g.output[2]
-    for n in range(steps):
+        columns = plan.steps.outputs[2]
+    for n in range(plan.steps.images):
         for d in range(depths):
             for h in range(heights):
                 for w in range(columns):
@@ -374,15 +358,16 @@ cdef void _find_lines(const Geometry* g, const Layout* plan, const View* x, cons
                     i += 1
 
 
-cdef void _task(WeightGradient state, const View* x, const View* grad, const Py_ssize_t* x_lines,
-                const Py_ssize_t* grad_lines, Py_ssize_t lines, bint begin, Py_ssize_t tile_from,
-                Py_ssize_t tile_to, char* sums, const char* ones) noexcept nogil:
-    """Some tiles over all lines, chunk by chunk; `begin` if there are no sums yet."""
+cdef void _task(WeightGradient state, const Additions* a, Py_ssize_t tile_from,
+                Py_ssize_t tile_to) noexcept nogil:
+    """Some tiles over all lines, chunk by chunk."""
+    cdef const View* x = &a.x
+    cdef const View* grad = &a.grad
     cdef const Geometry* g = &state.g
     cdef const Layout* plan = &state.plan
     cdef Py_ssize_t size = state.size, piece, line, tile, strip, rows, row, block, group
     cdef Py_ssize_t at_once = max(CHUNK // plan.piece, 1), row_bytes = plan.lanes * size
-    cdef bint fresh = begin
+    cdef bint fresh = a.fresh
     cdef char temporary[MAX_TILE_BYTES]
     cdef char* total
     cdef fc_tile t
@@ -395,27 +380,26 @@ cdef void _task(WeightGradient state, const View* x, const View* grad, const Py_
     t.lane_bias = NULL
     t.relu = False
     for piece in range(plan.pieces):
-        t.run = min(plan.piece, plan.line - piece * plan.piece)
+        t.run = min(plan.piece, a.line - piece * plan.piece)
         if t.run <= 0:
             break
         line = 0
-        while line < lines:
-            t.taps = min(at_once, lines - line)
+        while line < a.lines:
+            t.taps = min(at_once, a.lines - line)
             t.chain = FC_CHAIN
-            t.scalar_taps = x_lines + line
-            t.vector_taps = grad_lines + line
+            t.scalar_taps = a.x_lines + line
+            t.vector_taps = a.grad_lines + line
             for tile in range(tile_from, tile_to):
                 row = tile % plan.row_blocks * plan.rows
                 strip = tile // plan.row_blocks % plan.strips
                 block = tile // plan.row_blocks // plan.strips % plan.blocks
                 group = tile // plan.row_blocks // plan.strips // plan.blocks
                 rows = min(plan.rows, plan.strip_rows - row)
-                total = sums + ((tile // plan.row_blocks) * plan.strip_rows + row) * row_bytes
-                t.scalars = (x.data + group * state.channels * size + _strip_offset(state, x, strip)
-                             + row * t.scalar_row + piece * plan.piece * t.scalar_step)
-                if plan.depthwise:
-                    t.scalars += block * plan.lanes * size
-                t.vectors = (grad.data + (group * state.filters + block * plan.lanes) * size
+                total = a.sums + ((tile // plan.row_blocks) * plan.strip_rows + row) * row_bytes
+                t.scalars = (x.data + (block if plan.depthwise else group) * a.x_panel
+                             + _strip_offset(state, x, strip) + row * t.scalar_row
+                             + piece * plan.piece * t.scalar_step)
+                t.vectors = (grad.data + (group * plan.blocks + block) * a.grad_panel
                              + piece * plan.piece * t.vector_step)
                 t.out = total if fresh else temporary
                 if plan.depthwise:
@@ -423,7 +407,7 @@ cdef void _task(WeightGradient state, const View* x, const View* grad, const Py_
                 else:
                     state.k.tile[plan.width][rows](&t)
                 if not fresh:
-                    add_vectors(state.k, temporary, total, rows << plan.width, ones, size)
+                    add_vectors(state.k, temporary, total, rows << plan.width, a.ones, size)
             fresh = False
             line += t.taps
 

@@ -1,10 +1,11 @@
 """fastconv itself: the function as a user calls it, and the plan."""
 
-from benchmarks.problem_sets import CONVOLUTIONS, GRADIENTS, OPS
+from benchmarks.problem_sets import CONV_GRADIENTS, CONVOLUTIONS, OPS, POOL_GRADIENTS
 
 from .face import Prepared, Refusal, Rival
 
-POOL_GRADIENTS = tuple(op for op in GRADIENTS if op not in CONVOLUTIONS)
+# Which of all gradients.
+_NEEDS = {"conv_grad_input": ("input",), "conv_grad_weight": ("weight",)}
 
 
 class Functional(Rival):
@@ -27,6 +28,8 @@ class Functional(Rival):
 
             function, args, kwargs = pool_gradient(case, layout, x)
             return Prepared(lambda: function(bias, *args, **kwargs), _comparable(case, layout))
+        if case.op == "conv_transpose":
+            x, bias = bias, None
         function, args, kwargs = spelled(case, layout, weight, bias)
         return Prepared(lambda: function(x, *args, **kwargs), _comparable(case, layout))
 
@@ -36,11 +39,14 @@ class Planned(Functional):
 
     name = "fastconv.plan"
     planned = True
-    ops = Rival.ops  # the weights of gradients are new at every call
+    # The weights of gradients are new at every call.
+    ops = (*Rival.ops, "conv_transpose")
 
     def prepare(self, case, layout, x, weight, bias):
         import fastconv
 
+        if case.op == "conv_transpose":
+            x, bias = bias, None
         function, args, kwargs = spelled(case, layout, weight, bias)
         plan = fastconv.plan(function, x.shape, *args, **kwargs)
         out = plan(x)
@@ -52,12 +58,16 @@ def spelled(case, layout, weight, bias):
     import fastconv
 
     home, name = fastconv, f"{case.op}{case.ndim}d"
-    if case.op == "conv_grad":
+    if case.op in CONV_GRADIENTS and case.op != "conv_transpose":
         home, name = fastconv.grad, f"conv{case.ndim}d"
     function = getattr(home, name, None)
     if function is None:
         raise Refusal(f"fastconv has no {name}")
     settings = {"stride": case.stride, "padding": case.padding, "data_format": layout}
+    if case.op in _NEEDS:
+        settings["needs"] = _NEEDS[case.op]
+    if case.op == "conv_transpose":
+        settings["output_padding"] = case.output_padding
     if case.op in CONVOLUTIONS:
         settings |= {"dilation": case.dilation, "groups": case.groups}
         return function, (weight, bias), settings
@@ -69,4 +79,9 @@ def spelled(case, layout, weight, bias):
 def _comparable(case, layout):
     from benchmarks.oracle import comparable
 
-    return lambda result: comparable(case, result, layout)
+    place = {"conv_grad_input": 0, "conv_grad_weight": 1}.get(case.op)
+
+    def seen(result):
+        return comparable(case, result if place is None else result[place], layout)
+
+    return seen

@@ -1,7 +1,7 @@
 """PyTorch, eager: channels first, channels last, and weights prepacked for oneDNN."""
 
 from benchmarks.oracle import together
-from benchmarks.problem_sets import GRADIENTS, OPS
+from benchmarks.problem_sets import CONV_GRADIENTS, GRADIENTS, OPS
 
 from .face import Prepared, Refusal, Rival
 
@@ -29,7 +29,9 @@ class ChannelsFirst(Rival):
         import torch.nn.functional as F
 
         x, weight, bias = self.tensors(case, layout, x, weight, bias)
-        if case.op == "conv_grad":
+        if case.op == "conv_transpose":
+            return _transposed(case, weight, bias)
+        if case.op in CONV_GRADIENTS:
             return _gradients(case, x, weight, bias)
         if case.op in GRADIENTS:
             return _pool_gradient(case, x, bias)
@@ -129,13 +131,31 @@ def _gradients(case, x, weight, grad_output):
         raise Refusal("gradients: padding is not symmetric")
     pads, none = tuple(before for before, _ in case.padding), (0,) * case.ndim
     geometry = (case.stride, pads, case.dilation, False, none, case.groups)
-    needs = [case.out_channels], *geometry, [True, True, True]
+    mask = [case.op != f"conv_grad_{other}" for other in ("weight", "input", "bias")]
+    mask[2] = all(mask)
+    needs = [case.out_channels], *geometry, mask
     backward = torch.ops.aten.convolution_backward
+
+    def seen(grads):
+        wanted = [one.numpy() for one in grads if one is not None]
+        return together(*wanted) if all(mask) else wanted[0]
+
     return Prepared(
-        lambda: backward(grad_output, x, weight, *needs),
-        lambda grads: together(*(one.numpy() for one in grads)),
-        "aten::convolution_backward",
+        lambda: backward(grad_output, x, weight, *needs), seen, "aten::convolution_backward"
     )
+
+
+def _transposed(case, weight, x):
+    import torch
+    import torch.nn.functional as F
+
+    if not case.symmetric:
+        raise Refusal("padding is not symmetric")
+    function = getattr(F, f"conv_transpose{case.ndim}d")
+    pads = tuple(before for before, _ in case.padding)
+    settings = {"stride": case.stride, "padding": pads, "output_padding": case.output_padding}
+    settings |= {"groups": case.groups, "dilation": case.dilation}
+    return Prepared(lambda: function(x, weight, **settings), torch.Tensor.numpy)
 
 
 def _pool_gradient(case, x, grad_output):
