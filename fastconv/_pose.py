@@ -19,7 +19,7 @@ from ._operations._stride_phases import InputGradient
 from ._planner import planner
 
 # Arguments that may be given as shapes.
-_ARRAYS = ("weight", "input", "grad_output")
+_ARRAYS = ("weight", "input", "grad_output", "output")
 
 
 class Posed(NamedTuple):
@@ -53,7 +53,7 @@ def pose(op, args, kwargs, settings, *, prepacked=False):
         raise TypeError(f"{name}: {error}") from None
     bound.apply_defaults()
     arguments = bound.arguments
-    given = [key for key in _ARRAYS if key in arguments]
+    given = [key for key in _ARRAYS if arguments.get(key) is not None]
     if dtype is None:
         arrays = (arguments[key] for key in given)
         dtype = next((np.asarray(a).dtype for a in arrays if not _is_shape(a)), np.float32)
@@ -62,7 +62,8 @@ def pose(op, args, kwargs, settings, *, prepacked=False):
     if arguments.get("bias") is not None:
         arguments["bias"] = np.array(arguments["bias"])
     call = family.parse(name, arguments, settings, prepacked)
-    return Posed(name, call, arguments, family.names[name], call.asked(arguments))
+    data = getattr(call, "data", family.names[name])
+    return Posed(name, call, arguments, data, call.asked(arguments))
 
 
 def _is_ours(op):

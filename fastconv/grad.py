@@ -6,24 +6,26 @@ the convolution: ``sum(conv2d(x, w) * g) == sum(x * grad_x) == sum(w * grad_w)``
 come conjugated, as ``sum(conv2d(x, w).conj() * g)`` asks for.
 """
 
-from ._operations import pool_gradients
-from ._operations.gradients import (
-    NEEDS, differentiate, differentiate_input, differentiate_weight,
-)  # fmt: skip
+from ._operations import local_gradients, pool_gradients, transposed_gradients
+from ._operations._arguments import NEEDS
+from ._operations.gradients import differentiate, differentiate_input, differentiate_weight
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
     "adaptive_max_pool2d", "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d",
     "conv1d", "conv1d_input", "conv1d_weight", "conv2d", "conv2d_input", "conv2d_weight",
-    "conv3d", "conv3d_input", "conv3d_weight", "global_avg_pool", "global_lp_pool",
-    "global_max_pool", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d",
-    "max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d",
+    "conv3d", "conv3d_input", "conv3d_weight", "conv_transpose1d", "conv_transpose2d",
+    "conv_transpose3d", "global_avg_pool", "global_lp_pool", "global_max_pool",
+    "locally_connected1d", "locally_connected2d", "locally_connected3d", "lp_pool1d", "lp_pool2d",
+    "lp_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d",
+    "max_unpool3d",
 ]  # fmt: skip
 
 
 def conv1d(
     input, weight, grad_output, stride=1, padding=0, dilation=1, groups=1, *, needs=NEEDS,
-    data_format="channels_first", padding_mode="zeros", flip=False, precision=None, algorithm=None,
+    data_format="channels_first", padding_mode="zeros", flip=False, activation=None, output=None,
+    precision=None, algorithm=None,
 ):  # fmt: skip
     """Gradients of `fastconv.conv1d`; see `conv2d` for the parameters.
 
@@ -47,13 +49,14 @@ def conv1d(
     """
     return differentiate(
         "grad.conv1d", 1, input, weight, grad_output, stride, padding, dilation, groups, needs,
-        data_format, padding_mode, flip, precision, algorithm,
+        data_format, padding_mode, flip, activation, output, precision, algorithm,
     )  # fmt: skip
 
 
 def conv2d(
     input, weight, grad_output, stride=1, padding=0, dilation=1, groups=1, *, needs=NEEDS,
-    data_format="channels_first", padding_mode="zeros", flip=False, precision=None, algorithm=None,
+    data_format="channels_first", padding_mode="zeros", flip=False, activation=None, output=None,
+    precision=None, algorithm=None,
 ):  # fmt: skip
     """Gradients of `fastconv.conv2d` to its input, its weight and its bias.
 
@@ -69,7 +72,13 @@ def conv2d(
     stride, padding, dilation, groups, data_format, padding_mode, flip
         As they were given to `fastconv.conv2d`.
     needs : tuple of {"input", "weight", "bias"}
-        Which gradients to compute.
+        Which gradients to compute. With "weight_per_sample" in the place of "weight", that to the
+        weight is given for each image: of shape ``(N, *weight.shape)``.
+    activation : {None, "relu"}
+        As it was given to `fastconv.conv2d`.
+    output : ndarray, shape (N, out_channels, H_out, W_out), optional
+        What the convolution gave; needed with an activation, whose gradient is zero where
+        `output` is zero.
     precision : {"highest", "high", "medium"}, optional
         Error allowed to float32 arithmetic; by default that of `fastconv.config`.
     algorithm : str, optional
@@ -100,13 +109,14 @@ def conv2d(
     """
     return differentiate(
         "grad.conv2d", 2, input, weight, grad_output, stride, padding, dilation, groups, needs,
-        data_format, padding_mode, flip, precision, algorithm,
+        data_format, padding_mode, flip, activation, output, precision, algorithm,
     )  # fmt: skip
 
 
 def conv3d(
     input, weight, grad_output, stride=1, padding=0, dilation=1, groups=1, *, needs=NEEDS,
-    data_format="channels_first", padding_mode="zeros", flip=False, precision=None, algorithm=None,
+    data_format="channels_first", padding_mode="zeros", flip=False, activation=None, output=None,
+    precision=None, algorithm=None,
 ):  # fmt: skip
     """Gradients of `fastconv.conv3d`; see `conv2d` for the parameters.
 
@@ -130,7 +140,149 @@ def conv3d(
     """
     return differentiate(
         "grad.conv3d", 3, input, weight, grad_output, stride, padding, dilation, groups, needs,
-        data_format, padding_mode, flip, precision, algorithm,
+        data_format, padding_mode, flip, activation, output, precision, algorithm,
+    )  # fmt: skip
+
+
+def conv_transpose1d(
+    input, weight, grad_output, stride=1, padding=0, output_padding=0, groups=1, dilation=1, *,
+    needs=NEEDS, data_format="channels_first", activation=None, output=None, precision=None,
+    algorithm=None,
+):  # fmt: skip
+    """Gradients of `fastconv.conv_transpose1d`; see `conv_transpose2d`."""
+    return transposed_gradients.differentiate(
+        "grad.conv_transpose1d", 1, input, weight, grad_output, stride, padding, output_padding,
+        groups, dilation, needs, data_format, activation, output, precision, algorithm,
+    )  # fmt: skip
+
+
+def conv_transpose2d(
+    input, weight, grad_output, stride=1, padding=0, output_padding=0, groups=1, dilation=1, *,
+    needs=NEEDS, data_format="channels_first", activation=None, output=None, precision=None,
+    algorithm=None,
+):  # fmt: skip
+    """Gradients of `fastconv.conv_transpose2d` to its input, its weight and its bias.
+
+    Parameters
+    ----------
+    input : ndarray, shape (N, C, H, W) or (C, H, W)
+        That of the transposed convolution; with ``data_format="channels_last"``, (N, H, W, C).
+    weight : ndarray, shape (C, out_channels // groups, kernel_h, kernel_w)
+        That of the transposed convolution. Its dtype must cast safely to that of `input`.
+    grad_output : ndarray, shape (N, out_channels, H_out, W_out)
+        Gradient of the loss to the result.
+    stride, padding, output_padding, groups, dilation, data_format
+        As they were given to `fastconv.conv_transpose2d`.
+    needs, activation, output, precision, algorithm
+        As in `conv2d`.
+
+    Returns
+    -------
+    tuple (grad_input, grad_weight, grad_bias)
+        Of the shapes of input, weight and bias, in the dtype of `input`; None where not needed.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For wrong arguments, before anything is computed.
+    OverflowError
+        If an integer result does not fit the dtype of `input`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> x, w = np.array([[[1.0, 2], [3, 4]]]), np.ones((1, 1, 2, 2))
+    >>> y = fastconv.conv_transpose2d(x, w, stride=2)
+    >>> grad_x, grad_w, grad_b = fastconv.grad.conv_transpose2d(x, w, np.ones_like(y), stride=2)
+    >>> grad_x[0], grad_w[0, 0], grad_b
+    (array([[4., 4.],
+           [4., 4.]]), array([[10., 10.],
+           [10., 10.]]), array([16.]))
+    """
+    return transposed_gradients.differentiate(
+        "grad.conv_transpose2d", 2, input, weight, grad_output, stride, padding, output_padding,
+        groups, dilation, needs, data_format, activation, output, precision, algorithm,
+    )  # fmt: skip
+
+
+def conv_transpose3d(
+    input, weight, grad_output, stride=1, padding=0, output_padding=0, groups=1, dilation=1, *,
+    needs=NEEDS, data_format="channels_first", activation=None, output=None, precision=None,
+    algorithm=None,
+):  # fmt: skip
+    """Gradients of `fastconv.conv_transpose3d`; see `conv_transpose2d`."""
+    return transposed_gradients.differentiate(
+        "grad.conv_transpose3d", 3, input, weight, grad_output, stride, padding, output_padding,
+        groups, dilation, needs, data_format, activation, output, precision, algorithm,
+    )  # fmt: skip
+
+
+def locally_connected1d(
+    input, weight, grad_output, stride=1, padding=0, dilation=1, *, needs=NEEDS,
+    data_format="channels_first",
+):  # fmt: skip
+    """Gradients of `fastconv.locally_connected1d`; see `locally_connected2d`."""
+    return local_gradients.differentiate(
+        "grad.locally_connected1d", 1, input, weight, grad_output, stride, padding, dilation, needs,
+        data_format,
+    )  # fmt: skip
+
+
+def locally_connected2d(
+    input, weight, grad_output, stride=1, padding=0, dilation=1, *, needs=NEEDS,
+    data_format="channels_first",
+):  # fmt: skip
+    """Gradients of `fastconv.locally_connected2d` to its input, its weight and its bias.
+
+    Parameters
+    ----------
+    input : ndarray, shape (N, C, H, W) or (C, H, W)
+        That of the layer; with ``data_format="channels_last"``, (N, H, W, C) or (H, W, C).
+    weight : ndarray, shape (out_h, out_w, out_channels, C, kernel_h, kernel_w)
+        That of the layer. Its dtype must cast safely to that of `input`.
+    grad_output : ndarray, shape (N, out_channels, out_h, out_w)
+        Gradient of the loss to the result.
+    stride, padding, dilation, data_format
+        As they were given to `fastconv.locally_connected2d`.
+    needs
+        As in `conv2d`.
+
+    Returns
+    -------
+    tuple (grad_input, grad_weight, grad_bias)
+        Of the shapes of input, weight and bias, in the dtype of `input`; None where not needed.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For wrong arguments, before anything is computed.
+    OverflowError
+        If an integer result does not fit the dtype of `input`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> x, w = np.arange(4.0).reshape(1, 2, 2), np.ones((1, 2, 1, 1, 2, 1))
+    >>> grad_x, grad_w, _ = fastconv.grad.locally_connected2d(x, w, np.array([[[1.0, 10]]]))
+    >>> grad_x[0], grad_w.reshape(2, 2)
+    (array([[ 1., 10.],
+           [ 1., 10.]]), array([[ 0.,  2.],
+           [10., 30.]]))
+    """
+    return local_gradients.differentiate(
+        "grad.locally_connected2d", 2, input, weight, grad_output, stride, padding, dilation, needs,
+        data_format,
+    )  # fmt: skip
+
+
+def locally_connected3d(
+    input, weight, grad_output, stride=1, padding=0, dilation=1, *, needs=NEEDS,
+    data_format="channels_first",
+):  # fmt: skip
+    """Gradients of `fastconv.locally_connected3d`; see `locally_connected2d`."""
+    return local_gradients.differentiate(
+        "grad.locally_connected3d", 3, input, weight, grad_output, stride, padding, dilation, needs,
+        data_format,
     )  # fmt: skip
 
 

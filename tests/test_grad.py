@@ -157,6 +157,64 @@ def test_only_what_is_needed(ndim):
 
 @NDIM
 @LAYOUT
+@pytest.mark.parametrize("dtype", ["float32", "float16", "complex64", "int32"])
+def test_for_each_sample(ndim, layout, dtype):
+    x, w = (a.astype(dtype) for a in operands(ndim, layout=layout))
+    options = dict(padding=1, stride=2, groups=2, data_format=layout)
+    g = getattr(fastconv, f"conv{ndim}d")(x, w, **options)
+    differentiate = getattr(grad, f"conv{ndim}d")
+    each = differentiate(x, w, g, needs=("weight_per_sample", "bias"), **options)
+    assert each[0] is None and each[1].shape == (len(x), *w.shape) and each[1].dtype == dtype
+    for n in range(len(x)):
+        one = differentiate(x[n : n + 1], w, g[n : n + 1], needs=("weight",), **options)[1]
+        assert np.array_equal(each[1][n], one)
+        alone = differentiate(x[n], w, g[n], needs=("weight_per_sample",), **options)[1]
+        assert np.array_equal(alone, one)
+    plan = fastconv.plan(differentiate, x, w, g, needs=("weight_per_sample", "bias"), **options)
+    assert plan.output_shape == (None, each[1].shape, each[2].shape)
+    assert np.array_equal(plan(x, g)[1], each[1])
+    assert np.array_equal(plan(x[:1], g[:1])[1], each[1][:1])
+
+
+@LAYOUT
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int32"])
+def test_the_gradient_of_a_fused_activation(layout, dtype):
+    x, w = (a.astype(dtype) for a in operands(2, layout=layout))
+    options = dict(padding=1, groups=2, data_format=layout)
+    y = fastconv.conv2d(x, w, activation="relu", **options)
+    g = np.random.default_rng(0).integers(-3, 4, y.shape).astype(dtype)
+    expected = grad.conv2d(x, w, np.where(y > 0, g, 0).astype(dtype), **options)
+    found = grad.conv2d(x, w, g, activation="relu", output=y, **options)
+    assert all(map(np.array_equal, found, expected)) and (y == 0).any() and (y > 0).any()
+    strided = np.repeat(y, 2, axis=-1)[..., ::2]
+    found = grad.conv2d(x, w, g, activation="relu", output=strided, **options)
+    assert all(map(np.array_equal, found, expected))
+    plan = fastconv.plan(
+        grad.conv2d, x.shape, w, g.shape, activation="relu", output=y.shape, dtype=x.dtype, **options
+    )
+    assert all(map(np.array_equal, plan(x, g, y), expected))
+    with pytest.raises(TypeError, match="is called with input, grad_output, output, got 2 arrays"):
+        plan(x, g)
+
+
+def test_zeros_and_nan_of_an_activation():
+    x, w = np.array([[-1.0, 0, np.nan, 2]]), np.ones((1, 1, 1))
+    y = fastconv.conv1d(x, w, activation="relu")
+    gx = grad.conv1d(x, w, np.full_like(y, np.inf), activation="relu", output=y, needs=("input",))[0]
+    assert gx.tolist() == [[0, 0, np.inf, np.inf]]
+
+
+@pytest.mark.parametrize("wide, narrow", [("f8", "f4"), ("f4", "f2"), ("c16", "f8"), ("i8", "i2")])
+def test_a_gradient_of_a_narrower_dtype(wide, narrow):
+    x, w = (a.astype(wide) for a in operands(2))
+    g = fastconv.conv2d(x, w, groups=2).real.clip(-9, 9).astype(narrow)
+    known = grad.conv2d(x, w, g.astype(wide), groups=2)
+    for found, expected in zip(grad.conv2d(x, w, g, groups=2), known):
+        assert found.dtype == wide and np.array_equal(found, expected)
+
+
+@NDIM
+@LAYOUT
 def test_the_functions_for_one_gradient(ndim, layout):
     x, w = operands(ndim, layout)
     options = dict(stride=2, padding=1, dilation=1, groups=2, data_format=layout)

@@ -39,6 +39,11 @@ def call_of(name, batch=2):
         return gradient_call_of(name, ndim, x)
     if name.startswith("grad."):
         options = dict(stride=2, padding=1)
+        if "transpose" in name:
+            return (x, whole(4, 5, *(3,) * ndim), whole(batch, 5, *(13,) * ndim)), options, (0, 2)
+        if "locally" in name:
+            weight = whole(*(4,) * ndim, 6, 4, *(3,) * ndim)
+            return (x, weight, whole(batch, 6, *(4,) * ndim)), options, (0, 2)
         g = whole(batch, 6, *(4,) * ndim)
         if name.endswith("_input"):
             return (x.shape, w, g), options, (2,)

@@ -4,7 +4,9 @@
 convolution     conv1d, conv2d, conv3d
 transposed      conv_transpose1d, 2d, 3d
 gradients       gradients of convolution: grad.conv1d, 2d, 3d and their parts
+transposed_gradients  grad.conv_transpose1d, 2d, 3d
 local           locally_connected1d, 2d, 3d
+local_gradients grad.locally_connected1d, 2d, 3d
 pooling         maxima, averages and norms of windows: max_pool, adaptive_avg_pool, ...
 pool_gradients  grad.max_pool1d, grad.avg_pool2d, ...; those of maxima need no plan
 unpooling       max_unpool, which chooses nothing and is no family
@@ -30,6 +32,7 @@ and the call:
 ``problem``, ``settings``, ``dtype``, ``output_shape``   of what is computed
 ``asked(arguments)``      what the planner is asked, as a list of Asked, the most work first; empty
                           where nothing is multiplied (or, with ``unasked``, for another reason)
+``data``                  what a plan is called with, where options decide that
 ``prepare(arguments)``    what a plan keeps: copies of what it captures, packed weights
 ``bind(prepared)``        a function of the data and ``out`` (or None), which gives the result
 """

@@ -11,6 +11,9 @@ from .._core.problem import LAYOUTS, Problem
 from .._core.settings import PRECISIONS
 
 ACTIVATIONS = (None, "relu")
+# Gradients, in the order of results; "weight_per_sample" takes the place of "weight".
+NEEDS = ("input", "weight", "bias")
+PER_SAMPLE = "weight_per_sample"
 
 
 class ConvArguments(NamedTuple):
@@ -72,3 +75,51 @@ def check_algorithm(algorithm, op):
     if algorithm is None:
         return None
     return one_of(op, "algorithm", algorithm, registry.algorithm_names())
+
+
+def check_needs(op, needs):
+    """`needs` as a tuple of names of gradients."""
+    known = (*NEEDS, PER_SAMPLE)
+    if isinstance(needs, str):
+        raise TypeError(f"{op}: needs must be a tuple of {known}, got the string {needs!r}")
+    try:
+        needs = tuple(needs)
+    except TypeError:
+        raise TypeError(f"{op}: needs must be a tuple of {known}, got {needs!r}") from None
+    for name in needs:
+        if not isinstance(name, str) or name not in known:
+            raise ValueError(f"{op}: needs may name {', '.join(known)}; got {needs!r}")
+    if "weight" in needs and PER_SAMPLE in needs:
+        raise ValueError(f"{op}: needs names weight and {PER_SAMPLE}, which take the same place")
+    return needs
+
+
+def check_gradient(op, input, weight, grad_output, shape):
+    """Errors unless `grad_output` is of the result's `shape`, and casts safely to the input's dtype."""
+    if grad_output.dtype != input.dtype and not np.can_cast(grad_output.dtype, input.dtype, "safe"):
+        raise TypeError(
+            f"{op}: grad_output of dtype {grad_output.dtype} does not cast safely to the input's "
+            f"{input.dtype}; convert one, e.g. grad_output.astype(np.{input.dtype.name})"
+        )
+    if grad_output.shape != shape:
+        raise ValueError(
+            f"{op}: grad_output must have the shape of the result, {shape}, for input "
+            f"{input.shape} and weight {weight.shape}; got {grad_output.shape}"
+        )
+
+
+def check_activated(op, activation, output, shape, dtype):
+    """Errors unless there is an `output` of `shape` exactly where an activation asks for it."""
+    one_of(op, "activation", activation, ACTIVATIONS)
+    if activation is None:
+        if output is not None:
+            raise ValueError(f"{op}: output is what an activation gave, and activation is None")
+        return
+    if dtype.kind == "c":
+        raise TypeError(f"{op}: activation {activation!r} has no meaning for {dtype}")
+    if output is None:
+        raise ValueError(f"{op}: activation {activation!r} needs output, the result that it gave")
+    if output.shape != shape:
+        raise ValueError(f"{op}: output must be the result, of shape {shape}; got {output.shape}")
+    if output.dtype.kind == "c":
+        raise TypeError(f"{op}: output must be real, got dtype {output.dtype}")

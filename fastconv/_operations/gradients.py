@@ -9,10 +9,12 @@ from .._core import integers, padding as padding_modes
 from .._core.arguments import as_shape
 from .._core.arrays import native
 from .._core.dtypes import TABLE
+from .._core.relu import through_relu
 from .._core.settings import current
 from .._kernels.isa import active
 from .._planner import planner
 from . import _calls, _lowering
+from ._arguments import NEEDS, PER_SAMPLE, check_activated, check_gradient, check_needs
 from ._asked import Asked, axes_of, lowered
 from .convolution import parse_conv
 from .transposed import TransposeCall
@@ -24,7 +26,6 @@ names = {
     **{f"grad.conv{ndim}d_weight": ("input", "grad_output") for ndim in (1, 2, 3)},
 }
 
-NEEDS = ("input", "weight", "bias")
 # Rows added up in the dtype at hand, before their sums are in a wider one.
 _ROWS = 256
 
@@ -37,7 +38,7 @@ def differentiate_input(
     input = _stand_in(op, "input_size", input_size, grad_output.dtype)
     return differentiate(
         op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("input",),
-        data_format, "zeros", False, None, None,
+        data_format, "zeros", False, None, None, None, None,
     )[0]  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def differentiate_weight(
     weight = _stand_in(op, "weight_size", weight_size, input.dtype)
     return differentiate(
         op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("weight",),
-        data_format, "zeros", False, None, None,
+        data_format, "zeros", False, None, None, None, None,
     )[1]  # fmt: skip
 
 
@@ -64,21 +65,21 @@ def _stand_in(op, what, shape, dtype):
 
 def differentiate(
     op, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
-    padding_mode, flip, precision, algorithm,
+    padding_mode, flip, activation, output, precision, algorithm,
 ):  # fmt: skip
     """What the public functions do with their arguments; `op` is the name, for errors."""
     # The key, and what was found by it, are about arrays.
     input, weight, grad_output = map(np.asarray, (input, weight, grad_output))
+    output = None if output is None else np.asarray(output)
     settings = current()
     try:
         key = (
-            op, input.shape, input.dtype, weight.shape, weight.dtype, grad_output.shape,
-            grad_output.dtype,
+            op, *_form(input), *_form(weight), *_form(grad_output), output is None or _form(output),
             # Equal as keys are 1, 1.0 and True, but not equally valid as arguments.
             *(n if n.__class__ is int else repr(n) for n in (stride, padding, dilation, groups)),
             needs if needs.__class__ is tuple else repr(needs),
-            data_format, padding_mode, flip, flip.__class__, precision, algorithm, settings,
-            active(),
+            data_format, padding_mode, flip, flip.__class__, activation, precision, algorithm,
+            settings, active(),
         )  # fmt: skip
         call = _calls.find(key)
     except TypeError:  # an option of no hash, which cannot be valid
@@ -86,17 +87,21 @@ def differentiate(
     if call is None:
         call = parse_grad(
             op, ndim, input, weight, grad_output, stride, padding, dilation, groups,
-            needs, data_format, padding_mode, flip, precision, algorithm, settings,
+            needs, data_format, padding_mode, flip, activation, output, precision, algorithm, settings,
         )  # fmt: skip
         _calls.keep(key, call)
-    return call(input, weight, grad_output)
+    return call(input, weight, grad_output, output)
+
+
+def _form(array):
+    return array.shape, array.dtype
 
 
 def parse(name, arguments, settings, prepacked=False):
     """The GradCall of a public function's `arguments`, by name; `prepacked`, for a plan."""
     a = {
-        "needs": NEEDS, "padding_mode": "zeros", "flip": False, "precision": None,
-        "algorithm": None, **arguments,
+        "needs": NEEDS, "padding_mode": "zeros", "flip": False, "activation": None, "output": None,
+        "precision": None, "algorithm": None, **arguments,
     }  # fmt: skip
     if "input_size" in a:
         a["needs"] = ("input",)
@@ -107,8 +112,25 @@ def parse(name, arguments, settings, prepacked=False):
     return parse_grad(
         name, axes_of(name), a["input"], a["weight"], a["grad_output"], a["stride"], a["padding"],
         a["dilation"], a["groups"], a["needs"], a["data_format"], a["padding_mode"], a["flip"],
-        a["precision"], a["algorithm"], settings, prepacked,
+        a["activation"], a["output"], a["precision"], a["algorithm"], settings, prepacked,
     )  # fmt: skip
+
+
+def parse_grad(
+    op, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
+    padding_mode, flip, activation, output, precision, algorithm, settings, prepacked=False,
+):  # fmt: skip
+    """The GradCall of gradients; ValueError or TypeError if an argument is wrong."""
+    needs = check_needs(op, needs)
+    arguments = parse_conv(
+        op, ndim, input, weight, None, stride, padding, dilation, groups, data_format,
+        padding_mode, flip, None, precision, algorithm, settings,
+    )  # fmt: skip
+    shape = arguments.problem.output_shape
+    shape = shape[1:] if arguments.unbatched else shape
+    check_gradient(op, input, weight, grad_output, shape)
+    check_activated(op, activation, output, shape, input.dtype)
+    return GradCall(arguments, needs, activation, input.shape, weight.shape, prepacked)
 
 
 class GradCall:
@@ -117,7 +139,7 @@ class GradCall:
     Calling it with arrays of the shapes and dtypes it was made for computes.
     """
 
-    def __init__(self, arguments, needs, input_shape, weight_shape, prepacked):
+    def __init__(self, arguments, needs, activation, input_shape, weight_shape, prepacked):
         self.op, self.settings, self.dtype = arguments.op, arguments.settings, arguments.dtype
         self.needs = needs
         self._half = None
@@ -126,42 +148,78 @@ class GradCall:
             self._half, carrier = arguments.dtype, arguments.row.carrier
             arguments = arguments._replace(dtype=np.dtype(carrier), row=TABLE[carrier])
         self._arguments = arguments
+        self._relu = activation == "relu"
         problem, settings, family = arguments.problem, arguments.settings, arguments.row.family
         self._last = problem.layout == "channels_last"
         self._complex = family == "complex"
         self._name = self.dtype.name
         self._input_shape, self._weight_shape = input_shape, weight_shape
-        self.problem = problem._replace(kind="grad_weight")
+        self._per_sample = PER_SAMPLE in needs
+        self._batch = problem.batch
+        # Of a sum over all images, or of each.
+        self.problem = problem._replace(
+            kind="grad_weight", batch=min(problem.batch, 1) if self._per_sample else problem.batch
+        )
         # The reference rooms take every dtype as it is.
         self._lowered = family != "native" and settings.algorithm != "reference"
         self._input = self._executable = None
         if "input" in needs:
-            adjoint = problem._replace(kind="grad_input")
-            adjoint = arguments._replace(problem=adjoint, materialise=None)
-            self._input = TransposeCall(adjoint, prepacked)
-        if "weight" in needs and problem.macs and not self._lowered:
+            self._input = self._call_for_input(arguments, prepacked)
+        if self._wants_weight and self.problem.macs and not self._lowered:
             self._executable = planner.choose(self.problem, settings)
+
+    # What gradients of a transposed convolution do in another way.
+
+    @staticmethod
+    def _call_for_input(arguments, prepacked):
+        """The call that gives the gradient to the input, of the weight and the gradient of the output."""
+        adjoint = arguments.problem._replace(kind="grad_input")
+        return TransposeCall(arguments._replace(problem=adjoint, materialise=None), prepacked)
+
+    @staticmethod
+    def _ends(input, grad_output):
+        """What is the input of the convolution, and the gradient of its output."""
+        return input, grad_output
+
+    @property
+    def _channels(self):
+        """Of the output, which have a bias each."""
+        return self._arguments.problem.out_channels
+
+    @property
+    def _wants_weight(self):
+        return self._per_sample or "weight" in self.needs
+
+    @property
+    def data(self):
+        """The arguments that a plan is called with."""
+        one = self.op.endswith("_input")
+        return (*(() if one else ("input",)), "grad_output", *(("output",) if self._relu else ()))
 
     @property
     def output_shape(self):
         """The shapes of the gradients; None for those that are not needed."""
-        a = self._arguments
-        shapes = (self._input_shape, self._weight_shape, (a.problem.out_channels,))
-        shapes = tuple(s if name in self.needs else None for s, name in zip(shapes, NEEDS))
-        return self._alone(shapes)
+        weight = self._weight_shape
+        if self._per_sample and not self._arguments.unbatched:
+            weight = (self._batch, *weight)
+        wanted = ("input" in self.needs, self._wants_weight, "bias" in self.needs)
+        shapes = zip((self._input_shape, weight, (self._channels,)), wanted)
+        return self._alone(tuple(shape if needed else None for shape, needed in shapes))
 
     def asked(self, arguments):
         """What the planner is asked: for the gradient to the weight, and those to the input."""
         asked, note = [], ""
-        if not self.problem.macs:
+        if not self._arguments.problem.macs:
             return asked
         if self._half is not None:
             note = f"{self._name}, computed in {self._arguments.dtype.name} and rounded once"
         elif self._arguments.materialise is not None:
             note = f"after padding in mode {self._arguments.materialise[2]!r}"
+        elif self._per_sample:
+            note = f"for each of {self._batch} samples"
         if self._executable is not None:
             asked.append(Asked(self.problem, self.settings, self._executable, note=note))
-        elif "weight" in self.needs:
+        elif self._wants_weight:
             problem, note = lowered(self.problem, self._name)
             chosen = planner.choose(problem, self.settings)
             asked.append(Asked(problem, self.settings, chosen, note=note))
@@ -184,8 +242,10 @@ class GradCall:
         *data, out = inputs
         if out is not None:
             raise TypeError(f"{self.op}: gradients take no out")
-        input = data[0] if len(data) > 1 else None
-        return self._alone(self._gradients(input, weight, data[-1], packed))
+        given = dict(zip(self.data, data))
+        return self._alone(self._gradients(
+            given.get("input"), weight, given["grad_output"], given.get("output"), packed
+        ))  # fmt: skip
 
     def _alone(self, gradients):
         """What the public function returns of all three."""
@@ -199,20 +259,18 @@ class GradCall:
             weight = weight.astype(self._arguments.dtype)
         return weight.conj() if self._complex else weight
 
-    def __call__(self, input, weight, grad_output):
+    def __call__(self, input, weight, grad_output, output=None):
         if self._input is not None:
             weight = self._adjoint(weight)
-        return self._gradients(input, weight, grad_output, None)
+        return self._gradients(input, weight, grad_output, output, None)
 
-    def _gradients(self, input, weight, grad_output, packed):
-        grad_output = native(grad_output)
-        if self._half is not None:
-            grad_output = grad_output.astype(self._arguments.dtype)
-            if "weight" in self.needs:
-                input = input.astype(self._arguments.dtype)
+    def _gradients(self, input, weight, grad_output, output, packed):
+        grad_output = native(grad_output).astype(self._arguments.dtype, copy=False)
+        if self._relu:
+            grad_output = through_relu(grad_output, native(output), self.settings.threads)
         results = (
             self._grad_input(weight, grad_output, packed) if "input" in self.needs else None,
-            self._grad_weight(native(input), grad_output) if "weight" in self.needs else None,
+            self._grad_weight(input, grad_output) if self._wants_weight else None,
             self._grad_bias(grad_output) if "bias" in self.needs else None,
         )
         if self._half is None:
@@ -240,30 +298,40 @@ class GradCall:
 
     def _grad_weight(self, x, grad_output):
         a = self._arguments
-        result = np.empty(self._weight_shape, a.dtype)
-        if not self.problem.macs:
-            result[...] = 0
-            return result
+        x = native(x)
+        if self._half is not None:
+            x = x.astype(a.dtype)
         if a.unbatched:
             x, grad_output = x[None], grad_output[None]
         if a.materialise is not None:
             x = padding_modes.materialise(a.op, x, *a.materialise)
+        if not self._per_sample:
+            result = np.empty(self._weight_shape, a.dtype)
+            self._sum_weight(x, grad_output, result)
+            return result
+        result = np.empty((len(x), *self._weight_shape), a.dtype)
+        for n in range(len(x)):
+            self._sum_weight(x[n : n + 1], grad_output[n : n + 1], result[n])
+        return result[0] if a.unbatched else result
+
+    def _sum_weight(self, x, grad_output, result):
+        """The gradient to the weight over all given images."""
+        a = self._arguments
+        if not self.problem.macs:
+            result[...] = 0
+            return
         target = result if a.flip is None else result[a.flip]
         if self._executable is not None:
-            x = x.conj() if self._complex else x
-            grad_output = grad_output.astype(a.dtype, copy=False)
-            self._executable.run(None, None, (x, grad_output), (target,))
-        else:
-            axis = x.ndim - 1 if self._last else 1
-            if self._complex:
-                target[...] = _lowering.complex_weight(
-                    self._native, x, grad_output.astype(a.dtype), self.problem.groups, axis
-                )
-            else:
-                target[...] = _lowering.integer_weight(
-                    self._native, self._reference, x, grad_output, axis
-                )
-        return result
+            ends = self._ends(x.conj() if self._complex else x, grad_output)
+            self._executable.run(None, None, ends, (target,))
+            return
+        ends, axis = self._ends(x, grad_output), x.ndim - 1 if self._last else 1
+        if not self._complex:
+            target[...] = _lowering.integer_weight(self._native, self._reference, *ends, axis)
+            return
+        # The first of both comes conjugated, but it is x that should.
+        total = _lowering.complex_weight(self._native, *ends, self.problem.groups, axis)
+        target[...] = total if ends[0] is x else total.conj()
 
     def _native(self, x, grad_output):
         """The same gradient of other arrays, of a native dtype and maybe other channel counts."""
@@ -313,41 +381,3 @@ def _channel_sums(planes, last):
     sums = rows[: apart * _ROWS].reshape(_ROWS, apart * filters).sum(axis=0)
     total = sums.reshape(apart, filters).sum(axis=0, dtype=wide)
     return total + rows[apart * _ROWS :].sum(axis=0, dtype=wide)
-
-
-def parse_grad(
-    op, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
-    padding_mode, flip, precision, algorithm, settings, prepacked=False,
-):  # fmt: skip
-    """The GradCall of gradients; ValueError or TypeError if an argument is wrong."""
-    needs = _needs(op, needs)
-    arguments = parse_conv(
-        op, ndim, input, weight, None, stride, padding, dilation, groups, data_format,
-        padding_mode, flip, None, precision, algorithm, settings,
-    )  # fmt: skip
-    if grad_output.dtype != input.dtype and not np.can_cast(grad_output.dtype, input.dtype, "safe"):
-        raise TypeError(
-            f"{op}: grad_output of dtype {grad_output.dtype} does not cast safely to the input's "
-            f"{input.dtype}; convert one, e.g. grad_output.astype(np.{input.dtype.name})"
-        )
-    shape = arguments.problem.output_shape
-    shape = shape[1:] if arguments.unbatched else shape
-    if grad_output.shape != shape:
-        raise ValueError(
-            f"{op}: grad_output must have the shape of the convolution's result, {shape}, for "
-            f"input {input.shape} and weight {weight.shape}; got {grad_output.shape}"
-        )
-    return GradCall(arguments, needs, input.shape, weight.shape, prepacked)
-
-
-def _needs(op, needs):
-    if isinstance(needs, str):
-        raise TypeError(f"{op}: needs must be a tuple of {NEEDS}, got the string {needs!r}")
-    try:
-        needs = tuple(needs)
-    except TypeError:
-        raise TypeError(f"{op}: needs must be a tuple of {NEEDS}, got {needs!r}") from None
-    for name in needs:
-        if not isinstance(name, str) or name not in NEEDS:
-            raise ValueError(f"{op}: needs may name {', '.join(NEEDS)}; got {needs!r}")
-    return needs

@@ -127,7 +127,7 @@ class LocalCall:
         wide = _sum_dtype(x, weight, bias)
         x = x[None] if self._unbatched else x
         last = p.layout == "channels_last"
-        total = _products(_windows(np.moveaxis(x, -1, 1) if last else x, p), weight, wide)
+        total = _products(windows_of(np.moveaxis(x, -1, 1) if last else x, p), weight, wide)
         if bias is not None:
             total += bias.astype(wide)
         total = np.moveaxis(total, 1, -1) if last else total
@@ -148,20 +148,41 @@ def _sum_dtype(x, weight, bias):
     return np.float32 if x.itemsize == 2 else x.dtype
 
 
-def _windows(x, problem):
+def margins(problem):
+    """What the windows touch along each axis: pairs to pad by, slices to crop to, and their sizes."""
+    p = problem
+    grow, crop, need = [], [], []
+    for i, (before, kernel) in enumerate(zip(p.pad_begin, p.kernel)):
+        reach = (p.output[i] - 1) * p.stride[i] + effective_kernel(kernel, p.dilation[i])
+        grow.append((min(max(before, 0), reach), max(reach - before - p.input[i], 0)))
+        crop.append(slice(max(-before, 0), max(-before, 0) + reach))
+        need.append(reach)
+    return grow, crop, need
+
+
+def windows_of(x, problem):
     """Read-only view (N, C, *output, *kernel) of the padded `x`, channels first."""
     p = problem
-    grow, crop = [(0, 0)] * 2, [slice(None)] * 2
+    grow, crop, _ = margins(p)
+    padded = np.pad(x, [(0, 0), (0, 0), *grow])[(..., *crop)]
     extent = tuple(map(effective_kernel, p.kernel, p.dilation))
-    for i, before in enumerate(p.pad_begin):
-        # Exactly what the windows touch, whether that crops or pads.
-        need = (p.output[i] - 1) * p.stride[i] + extent[i]
-        grow.append((min(max(before, 0), need), max(need - before - x.shape[2 + i], 0)))
-        crop.append(slice(max(-before, 0), max(-before, 0) + need))
-    padded = np.pad(x, grow)[tuple(crop)]
     view = sliding_window_view(padded, extent, axis=tuple(range(2, x.ndim)))
     steps = tuple(slice(None, None, step) for step in (*p.stride, *p.dilation))
     return view[(slice(None), slice(None), *steps)]
+
+
+def rows_at_once(batch, terms, output, wide):
+    """Rows of the output whose windows, of so many terms, make a block."""
+    row_bytes = batch * terms * prod(output[1:]) * np.dtype(wide).itemsize
+    return max(_BLOCK_BYTES // max(row_bytes, 1), 1)
+
+
+def gathered(windows, start, rows, wide):
+    """The windows of some rows as (places, terms, N)."""
+    ndim = (windows.ndim - 2) // 2
+    block = np.moveaxis(windows[:, :, start : start + rows], (0, 1), (-1, ndim))
+    places, terms = prod(block.shape[:ndim]), prod(block.shape[ndim:-1])
+    return block.astype(wide, order="C").reshape(places, terms, len(windows))
 
 
 def _products(windows, weight, wide):
@@ -174,15 +195,12 @@ def _products(windows, weight, wide):
     output, out_channels = weight.shape[:ndim], weight.shape[ndim]
     terms = prod(weight.shape[ndim + 1 :])
     total = np.empty((batch, out_channels, *output), wide)
-    row_bytes = batch * terms * prod(output[1:]) * np.dtype(wide).itemsize
-    rows = max(_BLOCK_BYTES // max(row_bytes, 1), 1)
+    rows = rows_at_once(batch, terms, output, wide)
     for start in range(0, output[0], rows):
         kernels = weight[start : start + rows].astype(wide, copy=False)
-        places = prod(kernels.shape[:ndim])
-        # (places, terms, N): the windows of one place are the columns of its matrix product.
-        block = np.moveaxis(windows[:, :, start : start + rows], (0, 1), (-1, ndim))
-        block = block.astype(wide, order="C").reshape(places, terms, batch)
-        sums = np.matmul(kernels.reshape(places, out_channels, terms), block)
+        # The windows of one place are the columns of its matrix product.
+        block = gathered(windows, start, rows, wide)
+        sums = np.matmul(kernels.reshape(len(block), out_channels, terms), block)
         sums = sums.reshape(*kernels.shape[:ndim], out_channels, batch)
         total[:, :, start : start + rows] = np.moveaxis(sums, (-1, -2), (0, 1))
     return total

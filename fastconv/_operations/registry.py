@@ -1,8 +1,26 @@
 """The only list of families of operations."""
 
-from . import convolution, gradients, local, pool_gradients, pooling, transposed
+from . import (
+    convolution,
+    gradients,
+    local,
+    local_gradients,
+    pool_gradients,
+    pooling,
+    transposed,
+    transposed_gradients,
+)
 
-FAMILIES = (convolution, transposed, gradients, local, pooling, pool_gradients)
+FAMILIES = (
+    convolution,
+    transposed,
+    gradients,
+    transposed_gradients,
+    local,
+    local_gradients,
+    pooling,
+    pool_gradients,
+)
 
 
 def family_of(name):
