@@ -372,7 +372,7 @@ def _channel_sums(planes, last):
     """Sums of (N, K, *spatial) over all but K, in double precision past the first few terms."""
     wide = np.result_type(planes.dtype, np.float64)
     batch, filters, *spatial = planes.shape
-    if not last or filters < 16:
+    if not last:
         # Sums along contiguous memory are pairwise.
         return planes.reshape(batch, filters, prod(spatial)).sum(axis=2).sum(axis=0, dtype=wide)
     rows = np.moveaxis(planes, 1, -1).reshape(batch * prod(spatial), filters)
