@@ -15,7 +15,7 @@ from ._core.dtypes import TABLE
 from ._core.problem import CONVOLUTIONS, LAYOUTS
 from ._operations import registry
 from ._operations._asked import Asked, lowered
-from ._operations._stride_phases import InputGradient
+from ._operations._overlap_add import input_gradient
 from ._planner import planner
 
 # Arguments that may be given as shapes.
@@ -81,7 +81,7 @@ def asked_by(problem, settings):
     if row.family != "native" and not (problem.kind != "conv" and row.family == "integer"):
         problem, note = lowered(problem, problem.dtype)
     if problem.kind == "grad_input":
-        return InputGradient(problem, settings).asked(settings, not note, note)
+        return input_gradient(problem, settings).asked(settings, not note, note)
     chosen = planner.choose(problem, settings)
     return [Asked(problem, settings, chosen, problem.kind == "conv" and not note, note)]
 

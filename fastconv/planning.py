@@ -229,6 +229,7 @@ class Plan:
         executables = [one.executable for one in posed.asked]
         self.algorithm = executables[0].room.name if executables else None
         self.workspace = max((one.workspace for one in executables), default=0)
+        self.workspace += getattr(posed.call, "scratch", 0)
         self.threads = executables[0].threads if executables else 1
 
     def __call__(self, input, out=None):

@@ -16,6 +16,7 @@ _calls          the one cache of parsed calls
 _arguments      checks that several families share
 _lowering       dtypes without kernels, computed in others
 _stride_phases  gradients to the input as convolutions of stride 1
+_overlap_add    gradients to the input as a product whose windows are added up
 ==============  ================================================================
 
 A public function is its signature, its docstring and one line that hands its arguments to its

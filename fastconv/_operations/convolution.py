@@ -157,6 +157,11 @@ class ConvCall:
         note = f"{name} in {carrier}, which holds these sums exactly"
         return problem._replace(dtype=carrier), self.settings, note
 
+    @property
+    def scratch(self):
+        """Bytes that a call takes beside the workspaces of rooms."""
+        return getattr(self._executable, "scratch", 0)
+
     def prepare(self, arguments):
         """The weight and the bias, of the plan's own, and packed weights if they can be packed."""
         weight, bias = np.array(arguments["weight"]), arguments["bias"]

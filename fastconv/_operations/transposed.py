@@ -10,7 +10,8 @@ from .._kernels.isa import active
 from . import _calls
 from ._arguments import ConvArguments, check_dtypes, check_options, problem_dtype, tier
 from ._asked import axes_of
-from ._stride_phases import InputGradient, exchanged
+from ._overlap_add import input_gradient
+from ._stride_phases import exchanged
 from .convolution import ConvCall
 
 
@@ -67,7 +68,7 @@ class TransposeCall(ConvCall):
 
     __slots__ = ()
 
-    _choose = InputGradient
+    _choose = staticmethod(input_gradient)
 
     @staticmethod
     def _result_shape(problem):
@@ -83,7 +84,7 @@ class TransposeCall(ConvCall):
         if self._executable is not None:
             return self._executable.asked(self.settings, packs=True)
         problem, settings, note = self._otherwise(input, weight, bias)
-        return InputGradient(problem, settings).asked(settings, note=note)
+        return input_gradient(problem, settings).asked(settings, note=note)
 
     def _rearranges(self):
         return True
