@@ -161,7 +161,7 @@ cdef class WeightGradient(Direct):
             plan.steps = steps_of(&self.g, self.groups * (plan.x.bytes + plan.grad.bytes),
                                   self.g.groups * self.weight_bytes())
             self.see(&plan)
-            plan.blocks = plan.grad.count
+            plan.blocks = tile_count(self.filters, plan.lanes)
             plan.line = plan.steps.outputs[2]
             plan.lines = plan.steps.outputs[0] * plan.steps.outputs[1]
             if plan.depthwise:
@@ -183,12 +183,11 @@ cdef class WeightGradient(Direct):
                 self.plan = plan
 
     cdef void see(self, Layout* plan) noexcept nogil:
-        """The panels of a band; those of the input hold a group each."""
-        plan.grad = panels_of(&self.outer, plan.steps.outputs, self.filters, plan.lanes, self.size)
-        if plan.depthwise:
-            plan.x = panels_of(&self.inner, plan.steps.outputs, self.filters, plan.lanes, self.size)
-        else:
-            plan.x = panels_of(&self.inner, plan.steps.outputs, self.channels, self.channels, self.size)
+        """The panels of a band; those of the input hold a group each, depthwise ones all channels."""
+        cdef Py_ssize_t lanes = self.filters if plan.depthwise else plan.lanes
+        cdef Py_ssize_t channels = self.filters if plan.depthwise else self.channels
+        plan.grad = panels_of(&self.outer, plan.steps.outputs, self.filters, lanes, self.size)
+        plan.x = panels_of(&self.inner, plan.steps.outputs, channels, channels, self.size)
 
 
 cdef Py_ssize_t _pages(Py_ssize_t count) noexcept nogil:
@@ -246,10 +245,13 @@ cdef bint _x_in_place(const Geometry* g, const Layout* plan, const View* x,
 
 cdef bint _grad_in_place(const Geometry* g, const Layout* plan, const View* grad,
                          Py_ssize_t size) noexcept nogil:
-    # A panel already.
-    if not (g.groups == 1 or plan.depthwise) or g.out_channels != plan.lanes:
+    if grad.channel != size:
         return False
-    if grad.channel != size or grad.axis[2] != plan.lanes * size:
+    if plan.depthwise:
+        # The last vector of a pixel must not end beyond the array.
+        return plan.blocks * plan.lanes <= g.out_channels
+    # A panel already.
+    if g.groups > 1 or g.out_channels != plan.lanes or grad.axis[2] != plan.lanes * size:
         return False
     return not plan.flat or is_linear(grad, g.output)
 
@@ -296,15 +298,17 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
     work.x = x = source.x
     work.grad = grad = source.grad
     work.x_panel = (plan.lanes if plan.depthwise else state.channels) * size
-    work.grad_panel = 0
+    work.grad_panel = plan.lanes * size if plan.depthwise else 0
     if source.copy_x:
         _see_copy(&work.x, &plan.x, x_copy, size)
-        work.x_panel = images * plan.x.image
+        if not plan.depthwise:
+            work.x_panel = images * plan.x.image
     else:
         x.data -= g.pad[0] * x.axis[0] + g.pad[1] * x.axis[1] + g.pad[2] * x.axis[2]
     if source.copy_grad:
         _see_copy(&work.grad, &plan.grad, grad_copy, size)
-        work.grad_panel = images * plan.grad.image
+        if not plan.depthwise:
+            work.grad_panel = images * plan.grad.image
     _find_lines(g, plan, &work.x, &work.grad, x_lines, grad_lines)
     work.x_lines = x_lines
     work.grad_lines = grad_lines
