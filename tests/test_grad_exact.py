@@ -127,6 +127,26 @@ def test_every_room_for_weight_gradients_fills_any_array(room):
         assert np.array_equal(target, case.grad_weight())
 
 
+@pytest.mark.parametrize("turn", ["reversed", "broadcast", "every second"])
+def test_depthwise_channels_that_lie_side_by_side_in_any_images(turn):
+    rng = np.random.default_rng(0)
+    x = rng.integers(-3, 4, (2, 12, 30, 32)).astype(np.float32)
+    g = rng.integers(-3, 4, (2, 10, 13, 32)).astype(np.float32)
+    if turn == "reversed":
+        x, g = x[:, ::-1, :15][:, :, ::-1], g[::-1, ::-1, ::-1]
+    elif turn == "broadcast":
+        x, g = np.broadcast_to(x[:1, :, :1], (2, 12, 15, 32)), np.broadcast_to(g[:, :1, :1], g.shape)
+    else:
+        x = x[:, :, ::2]
+    w = np.ones((32, 1, 3, 3), np.float32)
+    options = dict(groups=32, data_format="channels_last", needs=("weight",))
+    expected = fastconv.grad.conv2d(x, w, g, algorithm="reference", **options)[1]
+    for level in isa.available():
+        with isa.use(level):
+            found = fastconv.grad.conv2d(x, w, g, algorithm="direct_weight", **options)[1]
+        assert np.array_equal(found, expected), level
+
+
 # Operands larger than a step: images in bands across each axis, depthwise and flat ones too.
 BANDS = [
     ((1, 40, 151, 233), (30, 40, 3, 3), dict(padding=1)),

@@ -3,7 +3,7 @@
 # side by side in memory, and the reduction runs over pixels, read channels-last in place or from
 # copies. It is cut into chunks: their operands stay in the cache for all tiles, and the sums of
 # chunks are added up apart, as rounding errors grow with the length of a sum. In a depthwise
-# problem every lane is a channel of both operands, and every pixel a chunk's line of its own.
+# problem every lane is a channel of both operands, and rows are taps.
 
 cimport numpy as cnp
 
@@ -27,6 +27,7 @@ local = True
 
 cdef enum:
     CHUNK = 256            # pixels per chunk, about
+    DEPTHWISE_ROWS = 10    # addresses that fit the registers
     MAX_TILE_BYTES = 2048  # 14 rows x 2 vectors, 7 x 4, 3 x 8 of 64 bytes
     FAR = 256              # bytes from pixel to pixel
     TASKS_PER_THREAD = 4
@@ -152,6 +153,8 @@ cdef class WeightGradient(Direct):
         plan.row_channels = not plan.depthwise and (together or not plan.row_taps)
         plan.strip_rows = ((self.g.kernel[2] if plan.row_taps else 1)
                            * (self.channels if plan.row_channels else 1))
+        if plan.depthwise:
+            plan.strip_rows = self.taps
         plan.strips = self.channels * self.taps // max(plan.strip_rows, 1)
         for width in range(1 if plan.depthwise else FC_WIDTHS - 1):
             plan.width = width
@@ -164,20 +167,17 @@ cdef class WeightGradient(Direct):
             plan.blocks = tile_count(self.filters, plan.lanes)
             plan.line = plan.steps.outputs[2]
             plan.lines = plan.steps.outputs[0] * plan.steps.outputs[1]
-            if plan.depthwise:
-                plan.lines *= plan.line
-                plan.line = 1
             if plan.flat:
                 plan.line *= plan.lines
                 plan.lines = 1
             plan.pieces = tile_count(plan.line, CHUNK)
             plan.piece = tile_count(plan.line, plan.pieces)
-            most = self.k.depthwise_rows if plan.depthwise else self.k.rows[width]
+            most = DEPTHWISE_ROWS if plan.depthwise else self.k.rows[width]
             plan.row_blocks = tile_count(plan.strip_rows, most)
             plan.rows = tile_count(plan.strip_rows, max(plan.row_blocks, 1))
             plan.cost = (plan.blocks * plan.strips * plan.row_blocks * plan.steps.bands * plan.lines * plan.line
                          * step_cycles(self.k, plan.rows, 1 << width, plan.rows + (1 << width),
-                                       CHUNK if plan.depthwise else plan.piece))
+                                       plan.piece))
             if least < 0 or plan.cost < least:
                 least = plan.cost
                 self.plan = plan
@@ -201,7 +201,7 @@ cdef Py_ssize_t _copy_bytes(WeightGradient state, const Panels* p) noexcept nogi
 
 cdef Py_ssize_t _table_bytes(WeightGradient state) noexcept nogil:
     """Offsets of lines, and later of taps, in two arrays."""
-    return _pages(2 * max(state.plan.steps.images * state.plan.lines, state.taps)
+    return _pages((2 * state.plan.steps.images * state.plan.lines + 2 * state.taps)
                   * <Py_ssize_t> sizeof(Py_ssize_t))
 
 
@@ -225,9 +225,9 @@ cdef Sums _sums_of(WeightGradient state):
     s.size = state.size
     s.lanes = plan.lanes
     s.blocks = plan.blocks
-    s.strips = plan.strips
-    s.strip_rows = plan.strip_rows
-    s.row_taps = plan.row_taps
+    s.strip_rows = state.g.kernel[2] if plan.depthwise else plan.strip_rows
+    s.strips = plan.strips * plan.strip_rows // max(s.strip_rows, 1)
+    s.row_taps = plan.row_taps or plan.depthwise
     s.row_channels = plan.row_channels
     return s
 
@@ -272,6 +272,7 @@ cdef struct Additions:
     Py_ssize_t x_panel, grad_panel  # bytes from a panel to the next
     const Py_ssize_t* x_lines
     const Py_ssize_t* grad_lines
+    const Py_ssize_t* taps
     Py_ssize_t line, lines
     bint fresh                 # whether there are no sums yet
     Py_ssize_t tiles, tasks
@@ -310,6 +311,10 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
         if not plan.depthwise:
             work.grad_panel = images * plan.grad.image
     _find_lines(g, plan, &work.x, &work.grad, x_lines, grad_lines)
+    # The taps of depthwise tiles, as long as no sums are stored.
+    work.taps = grad_lines + images * plan.lines
+    for i in range(state.taps if plan.depthwise else 0):
+        grad_lines[images * plan.lines + i] = _tap_offset(g, &work.x, i)
     work.x_lines = x_lines
     work.grad_lines = grad_lines
     work.tiles = state.groups * plan.blocks * plan.strips * plan.row_blocks
@@ -329,7 +334,7 @@ cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
         work.line = plan.line
         work.lines = step.images * plan.lines
         if plan.steps.bands > 1:
-            if plan.flat or plan.steps.axis == 2 and not plan.depthwise:
+            if plan.flat or plan.steps.axis == 2:
                 work.line = plan.line // plan.steps.outputs[plan.steps.axis] * step.outputs
             else:
                 work.lines = plan.lines // plan.steps.outputs[plan.steps.axis] * step.outputs
@@ -345,21 +350,17 @@ cdef void _add_tiles(const void* work, Py_ssize_t task, int thread) noexcept nog
 cdef void _find_lines(const Geometry* g, const Layout* plan, const View* x, const View* grad,
                       Py_ssize_t* x_lines, Py_ssize_t* grad_lines) noexcept nogil:
     """Offsets of all lines of a step."""
-    cdef Py_ssize_t depths = plan.steps.outputs[0], heights = plan.steps.outputs[1], columns = 1
-    cdef Py_ssize_t n, d, h, w, i = 0
+    cdef Py_ssize_t depths = plan.steps.outputs[0], heights = plan.steps.outputs[1]
+    cdef Py_ssize_t n, d, h, i = 0
     if plan.flat:
         depths = heights = 1
-    if plan.depthwise:
-        columns = plan.steps.outputs[2]
     for n in range(plan.steps.images):
         for d in range(depths):
             for h in range(heights):
-                for w in range(columns):
-                    x_lines[i] = (n * x.batch + d * g.stride[0] * x.axis[0]
-                                  + h * g.stride[1] * x.axis[1] + w * g.stride[2] * x.axis[2])
-                    grad_lines[i] = (n * grad.batch + d * grad.axis[0] + h * grad.axis[1]
-                                     + w * grad.axis[2])
-                    i += 1
+                x_lines[i] = (n * x.batch + d * g.stride[0] * x.axis[0]
+                              + h * g.stride[1] * x.axis[1])
+                grad_lines[i] = n * grad.batch + d * grad.axis[0] + h * grad.axis[1]
+                i += 1
 
 
 cdef void _task(WeightGradient state, const Additions* a, Py_ssize_t tile_from,
@@ -401,19 +402,29 @@ cdef void _task(WeightGradient state, const Additions* a, Py_ssize_t tile_from,
                 rows = min(plan.rows, plan.strip_rows - row)
                 total = a.sums + ((tile // plan.row_blocks) * plan.strip_rows + row) * row_bytes
                 t.scalars = (x.data + (block if plan.depthwise else group) * a.x_panel
-                             + _strip_offset(state, x, strip) + row * t.scalar_row
                              + piece * plan.piece * t.scalar_step)
+                if not plan.depthwise:
+                    t.scalars += _strip_offset(state, x, strip) + row * t.scalar_row
                 t.vectors = (grad.data + (group * plan.blocks + block) * a.grad_panel
                              + piece * plan.piece * t.vector_step)
                 t.out = total if fresh else temporary
                 if plan.depthwise:
-                    state.k.depthwise[rows](&t)
+                    t.row_taps = a.taps + row
+                    state.k.depthwise_runs[rows](&t)
                 else:
                     state.k.tile[plan.width][rows](&t)
                 if not fresh:
                     add_vectors(state.k, temporary, total, rows << plan.width, a.ones, size)
             fresh = False
             line += t.taps
+
+
+cdef Py_ssize_t _tap_offset(const Geometry* g, const View* x, Py_ssize_t tap) noexcept nogil:
+    """Bytes from the first tap to another one."""
+    cdef Py_ssize_t w = tap % g.kernel[2], h = tap // g.kernel[2] % g.kernel[1]
+    cdef Py_ssize_t d = tap // g.kernel[2] // g.kernel[1]
+    return (d * g.dilation[0] * x.axis[0] + h * g.dilation[1] * x.axis[1]
+            + w * g.dilation[2] * x.axis[2])
 
 
 cdef Py_ssize_t _strip_offset(WeightGradient state, const View* x, Py_ssize_t strip) noexcept nogil:

@@ -51,9 +51,40 @@ static inline __attribute__((always_inline)) void JOIN(depthwise)(const fc_tile 
 EACH_ROWS(DEPTHWISE)
 #undef DEPTHWISE
 
+/* The same sums where rows are taps, anywhere, and the vectors that they all meet pass in runs: one
+   load of those serves all rows. At most FC_CHAIN steps; neither bias nor activation. */
+static inline __attribute__((always_inline)) void JOIN(depthwise_runs)(const fc_tile *t, const int rows)
+{
+    vector sum[FC_MAX_ROWS];
+    VECTORS for (int r = 0; r < rows; r++)
+        sum[r] = (vector){0};
+    for (ptrdiff_t tap = 0; tap < t->taps; tap++) {
+        const char *row[FC_MAX_ROWS], *vectors = t->vectors + t->vector_taps[tap];
+        VECTORS for (int r = 0; r < rows; r++)
+            row[r] = t->scalars + t->scalar_taps[tap] + t->row_taps[r];
+        ptrdiff_t at = 0;
+        for (ptrdiff_t steps = t->run; steps > 0; steps--) {
+            const vector lane = *(const vector *)vectors;
+            VECTORS for (int r = 0; r < rows; r++)
+                sum[r] += lane * *(const vector *)(row[r] + at);
+            at += t->scalar_step;
+            vectors += t->vector_step;
+        }
+    }
+    VECTORS for (int r = 0; r < rows; r++)
+        *(vector *)(t->out + r * t->out_row) = sum[r];
+}
+
+#define DEPTHWISE(rows) \
+    static void JOIN(depthwise_runs_##rows)(const fc_tile *t) { JOIN(depthwise_runs)(t, rows); }
+EACH_ROWS(DEPTHWISE)
+#undef DEPTHWISE
+
 static void JOIN(fill_depthwise)(fc_kernels *k)
 {
-#define DEPTHWISE(rows) k->depthwise[rows] = JOIN(depthwise_##rows);
+#define DEPTHWISE(rows) \
+    k->depthwise[rows] = JOIN(depthwise_##rows); \
+    k->depthwise_runs[rows] = JOIN(depthwise_runs_##rows);
     EACH_ROWS(DEPTHWISE)
 #undef DEPTHWISE
     k->depthwise_rows = MOST_ROWS;

@@ -23,6 +23,7 @@ typedef struct {
     ptrdiff_t taps, run;           /* the reduction: taps x run steps */
     ptrdiff_t chain;               /* register tiles add up so many at a time */
     ptrdiff_t scalar_row, scalar_step, vector_step;
+    const ptrdiff_t *row_taps;     /* for depthwise runs: the offset of every row in the scalars */
     char *out;
     ptrdiff_t out_row;
     ptrdiff_t lanes;               /* lanes to store, of those computed */
@@ -184,6 +185,7 @@ typedef struct {
     fc_tile_kernel tile[FC_WIDTHS][FC_MAX_ROWS + 1];    /* [log2 width][rows] */
     int depthwise_rows;
     fc_tile_kernel depthwise[FC_MAX_ROWS + 1];          /* one vector wide: [rows] */
+    fc_tile_kernel depthwise_runs[FC_MAX_ROWS + 1];     /* the same, rows being taps */
     fc_windows_kernel pixel_windows;                    /* lanes are channels, each with its filter */
     fc_windows_kernel plane_windows;                    /* lanes are neighbours of a row */
     fc_windows_kernel narrow_windows;                   /* the same for rows of half a vector */

@@ -28,6 +28,7 @@ cdef extern from "table.h":
         const Py_ssize_t* vector_taps
         Py_ssize_t taps, run, chain
         Py_ssize_t scalar_row, scalar_step, vector_step
+        const Py_ssize_t* row_taps
         char* out
         Py_ssize_t out_row
         Py_ssize_t lanes
@@ -137,6 +138,7 @@ cdef extern from "table.h":
         fc_tile_kernel tile[FC_WIDTHS][FC_MAX_ROWS + 1]
         int depthwise_rows
         fc_tile_kernel depthwise[FC_MAX_ROWS + 1]
+        fc_tile_kernel depthwise_runs[FC_MAX_ROWS + 1]
         fc_windows_kernel pixel_windows
         fc_windows_kernel plane_windows
         fc_windows_kernel narrow_windows
