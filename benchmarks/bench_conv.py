@@ -2,7 +2,7 @@
 
 from fastconv import ceiling, get_config
 
-from .suite import LAYOUTS, Measured, checked_call, checked_plan, seconds, table
+from .suite import LAYOUTS, Measured, TimedCall, TimedPlan, checked_plan, seconds, table
 
 LAYERS = table(
     "wavenet/conv1d_1x1_1",
@@ -28,37 +28,16 @@ LAYERS = table(
 )
 
 
-class Function(Measured):
+class Function(TimedCall, cases=LAYERS, param="layer", layouts=LAYOUTS):
     """The public function, which packs the weights at every call."""
 
-    params = [list(LAYERS), LAYOUTS]
-    param_names = ["layer", "layout"]
 
-    def prepare(self, layer, layout):
-        return checked_call(LAYERS[layer], layout)
-
-    def time_call(self, layer, layout):
-        self.call()
-
-
-class Plan(Measured):
+class Plan(TimedPlan, cases=LAYERS, param="layer", layouts=LAYOUTS):
     """A plan: weights packed beforehand, the output written in place."""
 
-    params = [list(LAYERS), LAYOUTS]
-    param_names = ["layer", "layout"]
 
-    def prepare(self, layer, layout):
-        return checked_plan(LAYERS[layer], layout)[0]
-
-    def time_call(self, layer, layout):
-        self.call()
-
-
-class Rate(Measured):
+class Rate(Measured, cases=LAYERS, param="layer"):
     """What a plan reaches, in absolute terms and of what this machine can do."""
-
-    params = [list(LAYERS)]
-    param_names = ["layer"]
 
     def prepare(self, layer):
         self.case = LAYERS[layer]

@@ -6,7 +6,7 @@ import fastconv
 from benchmarks import oracle, timing
 from benchmarks.problem_sets import Case
 
-from .suite import LAYOUTS, Measured, checked_call, seconds, table
+from .suite import LAYOUTS, Measured, TimedCall, checked_call, seconds, table
 
 LAYERS = table(
     "gradients/resnet_50:conv1",
@@ -34,24 +34,12 @@ DECODERS = {
 }
 
 
-class Gradients(Measured):
+class Gradients(TimedCall, cases=LAYERS, param="layer", layouts=LAYOUTS):
     """All gradients of a layer: input, weight and bias."""
 
-    params = [list(LAYERS), LAYOUTS]
-    param_names = ["layer", "layout"]
 
-    def prepare(self, layer, layout):
-        return checked_call(LAYERS[layer], layout)
-
-    def time_call(self, layer, layout):
-        self.call()
-
-
-class Rate(Measured):
+class Rate(Measured, cases=LAYERS, param="layer"):
     """What the gradients of a layer reach, in absolute terms."""
-
-    params = [list(LAYERS)]
-    param_names = ["layer"]
 
     def prepare(self, layer):
         self.case = LAYERS[layer]
@@ -63,11 +51,8 @@ class Rate(Measured):
     track_gflops.unit = "GFLOP/s"
 
 
-class Transposed(Measured):
+class Transposed(TimedCall, cases=DECODERS, param="layer", layouts=LAYOUTS):
     """Transposed convolution, as decoders double their images: 4x4 and 2x2 kernels, stride 2."""
-
-    params = [list(DECODERS), LAYOUTS]
-    param_names = ["layer", "layout"]
 
     def prepare(self, layer, layout):
         case = DECODERS[layer]
@@ -87,6 +72,3 @@ class Transposed(Measured):
         if not error <= oracle.TOLERANCE:
             raise AssertionError(f"wrong answer, relative error {error:.1e}: {layer}")
         return call
-
-    def time_call(self, layer, layout):
-        self.call()

@@ -1,6 +1,6 @@
 """Filters of single-channel and RGB images."""
 
-from .suite import Measured, checked_call, checked_plan, table
+from .suite import TimedCall, TimedPlan, table
 
 FILTERS = table(
     "images/sobel3/512",
@@ -17,23 +17,9 @@ FILTERS = table(
 )
 
 
-class Function(Measured):
-    params = [list(FILTERS)]
-    param_names = ["filter"]
-
-    def prepare(self, filter):
-        return checked_call(FILTERS[filter])
-
-    def time_call(self, filter):
-        self.call()
+class Function(TimedCall, cases=FILTERS, param="filter"):
+    pass
 
 
-class Plan(Measured):
-    params = [list(FILTERS)]
-    param_names = ["filter"]
-
-    def prepare(self, filter):
-        return checked_plan(FILTERS[filter])[0]
-
-    def time_call(self, filter):
-        self.call()
+class Plan(TimedPlan, cases=FILTERS, param="filter"):
+    pass

@@ -1,6 +1,6 @@
 """What a call costs beside its arithmetic, and what the import costs."""
 
-from .suite import Measured, checked_call, checked_plan, table
+from .suite import TimedCall, TimedPlan, table
 
 SMALL = table(
     "small/fir16/128",
@@ -8,31 +8,15 @@ SMALL = table(
     "small/lenet:conv1",
     "small/lenet:max_pool1",
 )
-CONVOLUTIONS = [name for name in SMALL if "pool" not in name]
+CONVOLUTIONS = {name: case for name, case in SMALL.items() if "pool" not in name}
 
 
-class Function(Measured):
+class Function(TimedCall, cases=SMALL, param="problem"):
     """Arguments as they come from a user: parsed, or recognised."""
 
-    params = [list(SMALL)]
-    param_names = ["problem"]
 
-    def prepare(self, problem):
-        return checked_call(SMALL[problem])
-
-    def time_call(self, problem):
-        self.call()
-
-
-class Plan(Measured):
-    params = [CONVOLUTIONS]
-    param_names = ["problem"]
-
-    def prepare(self, problem):
-        return checked_plan(SMALL[problem])[0]
-
-    def time_call(self, problem):
-        self.call()
+class Plan(TimedPlan, cases=CONVOLUTIONS, param="problem"):
+    pass
 
 
 class Import:

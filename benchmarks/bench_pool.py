@@ -1,6 +1,6 @@
 """Pooling and its gradients: the windows of networks, and the large ones of image processing."""
 
-from .suite import LAYOUTS, Measured, checked_call, seconds, table
+from .suite import LAYOUTS, Measured, TimedCall, seconds, table
 
 WINDOWS = table(
     "pool/alexnet:max_pool5",
@@ -16,15 +16,8 @@ WINDOWS = table(
 )
 
 
-class Pool(Measured):
-    params = [list(WINDOWS), LAYOUTS]
-    param_names = ["window", "layout"]
-
-    def prepare(self, window, layout):
-        return checked_call(WINDOWS[window], layout)
-
-    def time_call(self, window, layout):
-        self.call()
+class Pool(TimedCall, cases=WINDOWS, param="window", layouts=LAYOUTS):
+    pass
 
 
 GRADIENTS = table(
@@ -36,25 +29,12 @@ GRADIENTS = table(
 )
 
 
-class Gradient(Measured):
-    params = [list(GRADIENTS), LAYOUTS]
-    param_names = ["window", "layout"]
-
-    def prepare(self, window, layout):
-        return checked_call(GRADIENTS[window], layout)
-
-    def time_call(self, window, layout):
-        self.call()
+class Gradient(TimedCall, cases=GRADIENTS, param="window", layouts=LAYOUTS):
+    pass
 
 
-class Rate(Measured):
+class Rate(Measured, cases=WINDOWS, param="window"):
     """Bytes read and written per second."""
-
-    params = [list(WINDOWS)]
-    param_names = ["window"]
-
-    def prepare(self, window):
-        return checked_call(WINDOWS[window])
 
     def track_bandwidth(self, window):
         return WINDOWS[window].bytes / seconds(self.call) / 1e9

@@ -1,6 +1,6 @@
 """FIR filters of signals."""
 
-from .suite import Measured, checked_call, table
+from .suite import TimedCall, table
 
 FILTERS = table(
     "fir/fir8/10000",
@@ -16,12 +16,5 @@ FILTERS = table(
 )
 
 
-class Function(Measured):
-    params = [list(FILTERS)]
-    param_names = ["filter"]
-
-    def prepare(self, filter):
-        return checked_call(FILTERS[filter])
-
-    def time_call(self, filter):
-        self.call()
+class Function(TimedCall, cases=FILTERS, param="filter"):
+    pass

@@ -65,14 +65,7 @@ def main(arguments=None):
     unknown = set(options.rivals.split(",")) - set(RIVALS)
     if unknown:
         parser.error(f"no rival {', '.join(unknown)}; there are {', '.join(RIVALS)}")
-    table = markdown(*measured(cases, options))
-    if options.into is None:
-        print(table, end="")
-        return
-    document, unused = report.fill(options.into.read_text(), {"busy": table})
-    if unused:
-        parser.exit(1, f"{options.into} has no marker <!-- table:busy -->\n")
-    options.into.write_text(document)
+    report.put({"busy": markdown(*measured(cases, options))}, options.into, parser)
 
 
 def measured(cases, options):

@@ -16,7 +16,6 @@ from statistics import median
 import numpy as np
 
 import fastconv
-
 from fastconv._core.processor import processor
 from fastconv._kernels import isa
 from fastconv._pose import pose
@@ -86,13 +85,7 @@ def main(arguments=None):
         rivals, versions, missing = started()
         rows = [measured(case, rivals, options.seconds) for case in cases]
     table = markdown(rows, versions, missing, others.processors())
-    if options.into is None:
-        print(table, end="")
-        return
-    document, unused = report.fill(options.into.read_text(), {"overhead": table})
-    if unused:
-        parser.exit(1, f"{options.into} has no marker <!-- table:overhead -->\n")
-    options.into.write_text(document)
+    report.put({"overhead": table}, options.into, parser)
 
 
 def started():

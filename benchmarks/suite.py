@@ -5,6 +5,7 @@ The number of threads comes from the environment (``OMP_NUM_THREADS`` in the mat
 """
 
 import time
+from abc import ABC, abstractmethod
 
 import fastconv
 from benchmarks import oracle, problem_sets, timing
@@ -13,8 +14,12 @@ LAYOUTS = ("channels_first", "channels_last")
 _TRACKED = 0.15  # seconds that a tracked rate is measured for
 
 
-class Measured:
-    """Base of the suites: `prepare` of a subclass returns the call to measure, its answer checked.
+class Measured(ABC):
+    """Base of the suites: `prepare` returns the call to measure, its answer checked.
+
+    ``class Suite(Measured, cases=table(...), param="layer", layouts=LAYOUTS)`` names the cases by
+    a parameter `layer` and takes each in every layout. Without cases a class is abstract, and asv
+    passes it over.
 
     asv runs `setup` again before every single call that it times, and leaves calls unbatched that
     have a setup. Operands are made, and the answer is checked, only when the parameters are new;
@@ -28,12 +33,40 @@ class Measured:
     timeout = 60
     _ready = None
 
+    def __init_subclass__(cls, cases=None, param=None, layouts=None):
+        if cases is not None:
+            cls.cases = cases
+            cls.params = [list(cases)] if layouts is None else [list(cases), layouts]
+            cls.param_names = [param, "layout"][: len(cls.params)]
+
+    @property
+    @abstractmethod
+    def cases(self):
+        """Name -> Case."""
+
+    def prepare(self, name, *layout):
+        return checked_call(self.cases[name], *layout)
+
     def setup(self, *params):
         if self._ready == params:
             return
         self.call = self.prepare(*params)
         self._ready = params
         self.number = max(1, int(self.sample_time / timing.burst(self.call, 0.005).minimum))
+
+
+class TimedCall(Measured):
+    """Seconds of the public function, which packs the weights at every call."""
+
+    def time_call(self, *_):
+        self.call()
+
+
+class TimedPlan(TimedCall):
+    """Seconds of a plan: weights packed beforehand, the output written in place."""
+
+    def prepare(self, name, *layout):
+        return checked_plan(self.cases[name], *layout)[0]
 
 
 def arguments(case, layout="channels_first"):

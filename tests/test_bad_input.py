@@ -8,19 +8,11 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
+from fastconv import shapes
 from fastconv.config import config, get_config, set_config
 from fastconv.conv import conv1d, conv2d, conv3d
 from fastconv.linear_maps import as_matrix, col2im, im2col
 from fastconv.pool import avg_pool2d, max_pool1d, max_pool2d, max_pool3d
-from fastconv.shapes import (
-    conv_output_shape,
-    conv_transpose_output_shape,
-    flops,
-    parameter_count,
-    pool_output_shape,
-    receptive_field,
-    same_padding,
-)
 
 X = np.arange(2 * 6 * 8 * 9, dtype=np.float32).reshape(2, 6, 8, 9)
 W = np.ones((4, 6, 3, 3), np.float32)
@@ -207,30 +199,30 @@ LINEAR_MAPS = [
 ]  # fmt: skip
 
 SHAPES = [
-    bad("shape channels", lambda: conv_output_shape((1, 3, 8), (4, 2, 3)), r"conv_output_shape: input of shape \(1, 3, 8\) has 3 channels, .* needs 2"),
-    bad("shape axes", lambda: conv_output_shape((8,), (4, 1, 3)), r"conv_output_shape: input of shape \(8,\) must have 3 axes, or 2"),
-    bad("shape weight axes", lambda: conv_output_shape((1, 3), (4, 3)), r"conv_output_shape: weight_shape must be .* got \(4, 3\)"),
-    bad("shape empty kernel", lambda: conv_output_shape((3, 8), (4, 3, 0)), "conv_output_shape: the kernel must be at least 1"),
-    bad("shape negative", lambda: conv_output_shape((3, -8), (4, 3, 1)), r"conv_output_shape: input_shape must not have negative sizes, got \(3, -8\)"),
-    bad("shape float", lambda: conv_output_shape((3, 8.0), (4, 3, 1)), "conv_output_shape: input_shape must be an integer, got 8.0", TypeError),
-    bad("shape int", lambda: conv_output_shape(8, (4, 3, 1)), "conv_output_shape: input_shape must be a tuple", TypeError),
-    bad("shape array", lambda: conv_output_shape(X, W.shape), "conv_output_shape: input_shape must be an integer", TypeError),
-    bad("shape stride", lambda: conv_output_shape((3, 8), (4, 3, 1), stride=0), "conv_output_shape: stride must be at least 1"),
-    bad("shape format", lambda: conv_output_shape((3, 8), (4, 3, 1), data_format="NCL"), "conv_output_shape: data_format .* got 'NCL'"),
-    bad("shape groups", lambda: conv_output_shape((3, 8), (4, 1, 1), groups=3), "conv_output_shape: groups = 3 does not divide the 4 output channels"),
-    bad("transposed same", lambda: conv_transpose_output_shape((4, 8), (4, 3, 3), padding="same"), "conv_transpose_output_shape: padding 'same' depends"),
-    bad("transposed channels", lambda: conv_transpose_output_shape((3, 8), (4, 3, 3)), "conv_transpose_output_shape: input of shape .* needs 4"),
-    bad("transposed groups", lambda: conv_transpose_output_shape((4, 8), (4, 3, 3), groups=3), "conv_transpose_output_shape: groups = 3 does not divide"),
-    bad("output_padding", lambda: conv_transpose_output_shape((4, 8), (4, 3, 3), 2, output_padding=2), "conv_transpose_output_shape: output_padding 2 on axis 0"),
-    bad("transposed nothing", lambda: conv_transpose_output_shape((4, 1), (4, 3, 3), padding=2), "conv_transpose_output_shape: nothing is left on axis 0"),
-    bad("pool shape", lambda: pool_output_shape((3, 4), 2), r"pool_output_shape: kernel_size 2 with an input of 2 axes"),
-    bad("pool shape fit", lambda: pool_output_shape((1, 3, 4), 5), "pool_output_shape: the kernel does not fit"),
-    bad("same_padding axes", lambda: same_padding((8, 8), (3, 3, 3)), "same_padding: input_size needs one value or 3"),
-    bad("same_padding kernel", lambda: same_padding(8, 0), "same_padding: kernel_size must be at least 1"),
-    *each("layer", [3, (3,), (1,) * 5, "32"], lambda v: receptive_field([(3, 1), v]), r"receptive_field: layer 1 must be \(kernel, stride\)"),
-    bad("layer padding", lambda: receptive_field([(3, 1, 1, "same")]), "receptive_field: padding 'same' depends"),
-    bad("parameters", lambda: parameter_count((4, 3)), "parameter_count: weight_shape must be"),
-    bad("flops", lambda: flops((1, 3, 8), (4, 2, 3)), "flops: input of shape"),
+    bad("shape channels", lambda: shapes.conv_output_shape((1, 3, 8), (4, 2, 3)), r"conv_output_shape: input of shape \(1, 3, 8\) has 3 channels, .* needs 2"),
+    bad("shape axes", lambda: shapes.conv_output_shape((8,), (4, 1, 3)), r"conv_output_shape: input of shape \(8,\) must have 3 axes, or 2"),
+    bad("shape weight axes", lambda: shapes.conv_output_shape((1, 3), (4, 3)), r"conv_output_shape: weight_shape must be .* got \(4, 3\)"),
+    bad("shape empty kernel", lambda: shapes.conv_output_shape((3, 8), (4, 3, 0)), "conv_output_shape: the kernel must be at least 1"),
+    bad("shape negative", lambda: shapes.conv_output_shape((3, -8), (4, 3, 1)), r"conv_output_shape: input_shape must not have negative sizes, got \(3, -8\)"),
+    bad("shape float", lambda: shapes.conv_output_shape((3, 8.0), (4, 3, 1)), "conv_output_shape: input_shape must be an integer, got 8.0", TypeError),
+    bad("shape int", lambda: shapes.conv_output_shape(8, (4, 3, 1)), "conv_output_shape: input_shape must be a tuple", TypeError),
+    bad("shape array", lambda: shapes.conv_output_shape(X, W.shape), "conv_output_shape: input_shape must be an integer", TypeError),
+    bad("shape stride", lambda: shapes.conv_output_shape((3, 8), (4, 3, 1), stride=0), "conv_output_shape: stride must be at least 1"),
+    bad("shape format", lambda: shapes.conv_output_shape((3, 8), (4, 3, 1), data_format="NCL"), "conv_output_shape: data_format .* got 'NCL'"),
+    bad("shape groups", lambda: shapes.conv_output_shape((3, 8), (4, 1, 1), groups=3), "conv_output_shape: groups = 3 does not divide the 4 output channels"),
+    bad("transposed same", lambda: shapes.conv_transpose_output_shape((4, 8), (4, 3, 3), padding="same"), "conv_transpose_output_shape: padding 'same' depends"),
+    bad("transposed channels", lambda: shapes.conv_transpose_output_shape((3, 8), (4, 3, 3)), "conv_transpose_output_shape: input of shape .* needs 4"),
+    bad("transposed groups", lambda: shapes.conv_transpose_output_shape((4, 8), (4, 3, 3), groups=3), "conv_transpose_output_shape: groups = 3 does not divide"),
+    bad("output_padding", lambda: shapes.conv_transpose_output_shape((4, 8), (4, 3, 3), 2, output_padding=2), "conv_transpose_output_shape: output_padding 2 on axis 0"),
+    bad("transposed nothing", lambda: shapes.conv_transpose_output_shape((4, 1), (4, 3, 3), padding=2), "conv_transpose_output_shape: nothing is left on axis 0"),
+    bad("pool shape", lambda: shapes.pool_output_shape((3, 4), 2), r"pool_output_shape: kernel_size 2 with an input of 2 axes"),
+    bad("pool shape fit", lambda: shapes.pool_output_shape((1, 3, 4), 5), "pool_output_shape: the kernel does not fit"),
+    bad("same_padding axes", lambda: shapes.same_padding((8, 8), (3, 3, 3)), "same_padding: input_size needs one value or 3"),
+    bad("same_padding kernel", lambda: shapes.same_padding(8, 0), "same_padding: kernel_size must be at least 1"),
+    *each("layer", [3, (3,), (1,) * 5, "32"], lambda v: shapes.receptive_field([(3, 1), v]), r"receptive_field: layer 1 must be \(kernel, stride\)"),
+    bad("layer padding", lambda: shapes.receptive_field([(3, 1, 1, "same")]), "receptive_field: padding 'same' depends"),
+    bad("parameters", lambda: shapes.parameter_count((4, 3)), "parameter_count: weight_shape must be"),
+    bad("flops", lambda: shapes.flops((1, 3, 8), (4, 2, 3)), "flops: input of shape"),
 ]  # fmt: skip
 
 SETTINGS = [

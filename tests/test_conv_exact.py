@@ -3,7 +3,6 @@
 import numpy as np
 import problems
 import pytest
-from eager import every_thread
 
 import fastconv
 from fastconv._algorithms import registry
@@ -21,11 +20,7 @@ ROOMS = [room for room in registry.rooms_for("conv") if room.local or room.name.
 # A room for some problems only; the others refuse nothing here.
 CHOOSY = ("direct_depthwise", "direct_dots", "direct_planes", "direct_windows", "winograd", "fused_winograd")
 
-
-@pytest.fixture(autouse=True)
-def every_thread_asked_for():
-    with every_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("every_thread_asked_for")
 
 
 def runs(case, dtype):

@@ -4,7 +4,6 @@ import gradients
 import numpy as np
 import problems
 import pytest
-from eager import every_thread
 
 import fastconv
 from fastconv import conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -20,12 +19,6 @@ RECORDS = [
     for record in problems.records("conv_transpose", largest=1e12)
     if record["macs"] / record["N"] <= 20 * LARGEST
 ]
-
-
-@pytest.fixture
-def every_thread_asked_for():
-    with every_thread():
-        yield
 
 
 def integers(seed, *shape, dtype=float):

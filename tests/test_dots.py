@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from eager import every_thread
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rooms import LAYOUTS, in_layout, in_pieces, normal, spatial_size, whole_numbers
 
 import fastconv
 from fastconv._core.problem import Problem
@@ -12,11 +12,7 @@ from fastconv._kernels import isa
 from fastconv._planner import planner
 from fastconv.config import current
 
-
-@pytest.fixture(autouse=True)
-def every_thread_asked_for():
-    with every_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("every_thread_asked_for")
 
 
 def at_the_end(a):
@@ -34,21 +30,12 @@ def problems(draw):
     kernel = [1] * ndim if draw(st.booleans()) else [number(1, 4) for _ in range(ndim)]
     stride, dilation = ([number(1, 3) for _ in kernel] for _ in range(2))
     padding = [(number(0, 3), number(0, 3)) for _ in kernel]
-    spatial = [
-        max(number(1, 8), (k - 1) * d + 1 - sum(p))
-        for k, d, p in zip(kernel, dilation, padding, strict=True)
-    ]
+    spatial = spatial_size([number(1, 8) for _ in kernel], kernel, dilation, padding)
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     channels, filters = groups * number(1, 70), groups * number(1, 40)
-    rng = np.random.default_rng(number(0, 2**32))
-    dtype = draw(st.sampled_from([np.float32, np.float64]))
-    x = rng.integers(-9, 10, (number(1, 3), channels, *spatial)).astype(dtype)
-    w = rng.integers(-9, 10, (filters, channels // groups, *kernel)).astype(dtype)
-    b = draw(st.sampled_from([None, rng.integers(-9, 9, filters).astype(dtype)]))
+    x, w = (number(1, 3), channels, *spatial), (filters, channels // groups, *kernel)
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    options["activation"] = draw(st.sampled_from([None, "relu"]))
-    options["flip"] = draw(st.booleans())
-    return x, w, b, options
+    return whole_numbers(draw, 9, x, w, **options)
 
 
 @settings(max_examples=200, deadline=None)
@@ -64,7 +51,7 @@ def test_rows_are_multiplied_exactly(problem, level, threads, last, apart):
         options = dict(options, data_format="channels_last")
     expected = convolve(x, w, b, algorithm="reference", **options)
     memory = np.full((*expected.shape[:-1], 2 * expected.shape[-1]), np.nan, x.dtype)
-    x = np.repeat(x, 2, axis=-1)[..., ::2] if apart else at_the_end(x)
+    x = in_pieces(x) if apart else at_the_end(x)
     with isa.use(level), fastconv.config(threads=threads, algorithm="direct_dots"):
         y = convolve(x, at_the_end(w), b, **options)
         convolve(x, w, b, out=memory[..., ::2], **options)
@@ -73,7 +60,7 @@ def test_rows_are_multiplied_exactly(problem, level, threads, last, apart):
     assert np.isnan(memory[..., 1::2]).all()
 
 
-@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("ndim, kernel", [(1, 1), (2, 1), (3, 1), (2, 2)])
 @pytest.mark.parametrize("channels", [1, 8, 40])
 def test_images_that_a_transposed_convolution_crops(ndim, kernel, channels, layout):
@@ -91,16 +78,14 @@ def test_images_that_a_transposed_convolution_crops(ndim, kernel, channels, layo
         assert np.array_equal(fastconv.plan(transpose, x, w, **options)(x), expected)
 
 
-@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("kernel, size, channels", [(1, 7, 300), (1, 4, 512), (3, 13, 40), (7, 7, 64)])
 def test_the_same_bits_for_any_number_of_threads(kernel, size, channels, layout):
     """Long sums of several spans, and images read in place, packed by pixels and by windows."""
     rng = np.random.default_rng(kernel)
-    x = rng.standard_normal((2, channels, size, size)).astype(np.float32)
-    w = rng.standard_normal((75, channels, kernel, kernel)).astype(np.float32)
-    truth = fastconv.conv2d(x.astype(float), w.astype(float))
-    if layout == "channels_last":
-        x, truth = (np.ascontiguousarray(np.moveaxis(a, 1, -1)) for a in (x, truth))
+    x, w = normal(rng, 2, channels, size, size), normal(rng, 75, channels, kernel, kernel)
+    truth = in_layout(fastconv.conv2d(x.astype(float), w.astype(float)), layout)
+    x = in_layout(x, layout)
     results = set()
     for threads in (1, 2, 3, 5, 17):
         with fastconv.config(threads=threads, algorithm="direct_dots"):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from eager import every_thread
+import rooms
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rooms import LAYOUTS, WAYS, in_layout, normal
 
 import fastconv
 from fastconv._algorithms import registry
@@ -12,21 +13,7 @@ from fastconv._kernels import isa
 
 ROOM = "fused_winograd"
 room = next(one for one in registry.ROOMS if one.name == ROOM)
-LAYOUTS = ("channels_first", "channels_last")
-
-
-@pytest.fixture(autouse=True)
-def every_thread_asked_for():
-    with every_thread():
-        yield
-
-
-def normal(rng, *shape):
-    return rng.standard_normal(shape).astype(np.float32)
-
-
-def in_layout(x, layout):
-    return x if layout == "channels_first" else np.ascontiguousarray(np.moveaxis(x, 1, -1))
+pytestmark = pytest.mark.usefixtures("every_thread_asked_for")
 
 
 @st.composite
@@ -39,40 +26,20 @@ def problems(draw):
     groups, filters = number(1, 3), number(8, 75)
     dilation = (*(number(1, 2) for _ in depth), 1, 1)
     padding = [(number(-1, 4), number(-1, 4)) for _ in kernel]
-    spatial = [
-        max(number(1, 75), (k - 1) * d + 1 - sum(p))
-        for k, d, p in zip(kernel, dilation, padding, strict=True)
-    ]
+    spatial = rooms.spatial_size([number(1, 75) for _ in kernel], kernel, dilation, padding)
     if depth:
         spatial[0] = max(spatial[0] % 6, (kernel[0] - 1) * dilation[0] + 1 - sum(padding[0]))
-    rng = np.random.default_rng(number(0, 2**32))
-    dtype = draw(st.sampled_from([np.float32, np.float64]))
-    x = rng.integers(-4, 5, (number(1, 3), groups * channels, *spatial)).astype(dtype)
-    w = rng.integers(-4, 5, (groups * filters, channels, *kernel)).astype(dtype)
-    b = draw(st.sampled_from([None, rng.integers(-9, 9, groups * filters).astype(dtype)]))
-    options = {"stride": (*(number(1, 2) for _ in depth), 1, 1), "padding": padding, "dilation": dilation}
-    options |= {"groups": groups, "flip": draw(st.booleans())}
-    options["activation"] = draw(st.sampled_from([None, "relu"]))
-    return x, w, b, options
+    stride = (*(number(1, 2) for _ in depth), 1, 1)
+    x, w = (number(1, 3), groups * channels, *spatial), (groups * filters, channels, *kernel)
+    return rooms.whole_numbers(
+        draw, 4, x, w, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    problems(), st.sampled_from(LAYOUTS), st.sampled_from(isa.available()), st.sampled_from([1, 2, 3, 5])
-)
-def test_whole_numbers_are_summed_exactly(problem, layout, level, threads):
-    x, w, b, options = problem
-    convolve = fastconv.conv2d if x.ndim == 4 else fastconv.conv3d
-    x = in_layout(x, layout)
-    expected = convolve(x, w, b, algorithm="reference", data_format=layout, **options)
-    # Into memory of any strides, and of inputs whose neighbours are apart.
-    out = np.full((*expected.shape[:-1], 2 * expected.shape[-1]), np.nan, x.dtype)[..., ::2]
-    apart = np.repeat(x, 2, axis=-1)[..., ::2]
-    with isa.use(level), fastconv.config(threads=threads, algorithm=ROOM):
-        y = convolve(x, w, b, data_format=layout, **options)
-        convolve(apart, w, b, data_format=layout, out=out, **options)
-    assert np.array_equal(y, expected)
-    assert np.array_equal(out, expected)
+@given(problems(), WAYS)
+def test_whole_numbers_are_summed_exactly(problem, way):
+    rooms.assert_exact(problem, ROOM, *way)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -115,19 +82,12 @@ def test_a_special_value_reaches_the_windows_that_hold_it_and_no_other(value, ac
 def test_any_number_of_threads_gives_the_same_bits(size, batch, layout):
     rng = np.random.default_rng(batch)
     x, w, b = in_layout(normal(rng, batch, 3, *size), layout), normal(rng, 37, 3, 3, 3), normal(rng, 37)
-    results = []
-    for threads in (1, 2, 3, 5, 17):
-        with fastconv.config(threads=threads):
-            y = fastconv.conv2d(x, w, b, padding=1, algorithm=ROOM, data_format=layout)
-            results.append(y.tobytes())
-    assert len(set(results)) == 1
+    rooms.assert_same_bits(x, w, b, padding=1, algorithm=ROOM, data_format=layout)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("level", isa.available())
-def test_finite_results_stand_whatever_scratch_memory_held(level, layout, monkeypatch):
-    stood, run = [], room.run
-    monkeypatch.setattr(room, "run", lambda *arguments: stood.append(run(*arguments)) or stood[-1])
+def test_finite_results_stand_whatever_scratch_memory_held(level, layout, stood):
     rng, w = np.random.default_rng(7), np.ones((13, 3, 3, 3), np.float32)
     with isa.use(level), fastconv.config(threads=1, algorithm=ROOM):
         for width in (3, 16, 31, 33, 66, 70, 97, 130, 260):

@@ -50,27 +50,11 @@ def the_same_draws_in_any_order():
     RNG.bit_generator.state = START
 
 
-
-
 @pytest.fixture(autouse=True, params=LEVELS)
 def level(request):
     """A level with a tile unit; threads work on small problems too."""
     with every_thread(), isa.use(request.param):
         yield request.param
-
-
-@pytest.fixture
-def stood(monkeypatch):
-    """What every run of the room said of its result."""
-    said = []
-    run = room.run
-
-    def recording(*arguments):
-        said.append(run(*arguments))
-        return said[-1]
-
-    monkeypatch.setattr(room, "run", recording)
-    return said
 
 
 def normal(*shape):

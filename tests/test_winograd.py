@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from eager import every_thread
+import rooms
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rooms import LAYOUTS, WAYS, in_layout, normal
 
 import fastconv
 from fastconv._algorithms import registry
@@ -12,35 +13,7 @@ from fastconv._kernels import isa
 
 ROOM = "winograd"
 room = next(one for one in registry.ROOMS if one.name == ROOM)
-LAYOUTS = ("channels_first", "channels_last")
-
-
-@pytest.fixture(autouse=True)
-def every_thread_asked_for():
-    with every_thread():
-        yield
-
-
-@pytest.fixture
-def stood(monkeypatch):
-    """What every run of the room said of its result."""
-    said = []
-    run = room.run
-
-    def recording(*arguments):
-        said.append(run(*arguments))
-        return said[-1]
-
-    monkeypatch.setattr(room, "run", recording)
-    return said
-
-
-def normal(rng, *shape):
-    return rng.standard_normal(shape).astype(np.float32)
-
-
-def to_last(x):
-    return np.ascontiguousarray(np.moveaxis(x, 1, -1))
+pytestmark = pytest.mark.usefixtures("every_thread_asked_for")
 
 
 @st.composite
@@ -53,40 +26,18 @@ def problems(draw):
     dilation = tuple(number(1, 4) for _ in kernel)
     stride = (*(number(1, 2) for _ in depth), 1, 1)
     padding = [(number(0, 4), number(0, 4)) for _ in kernel]
-    spatial = [
-        max(number(1, 17), (k - 1) * d + 1 - sum(p))
-        for k, d, p in zip(kernel, dilation, padding, strict=True)
-    ]
-    rng = np.random.default_rng(number(0, 2**32))
+    spatial = rooms.spatial_size([number(1, 17) for _ in kernel], kernel, dilation, padding)
     channels, filters = number(8, 35), number(8, 35)
-    dtype = draw(st.sampled_from([np.float32, np.float64]))
-    x = rng.integers(-4, 5, (number(1, 4), groups * channels, *spatial)).astype(dtype)
-    w = rng.integers(-4, 5, (groups * filters, channels, *kernel)).astype(dtype)
-    b = draw(st.sampled_from([None, rng.integers(-9, 9, groups * filters).astype(dtype)]))
-    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    options["activation"] = draw(st.sampled_from([None, "relu"]))
-    options["flip"] = draw(st.booleans())
-    return x, w, b, options
+    x, w = (number(1, 4), groups * channels, *spatial), (groups * filters, channels, *kernel)
+    return rooms.whole_numbers(
+        draw, 4, x, w, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    problems(), st.sampled_from(LAYOUTS), st.sampled_from(isa.available()), st.sampled_from([1, 2, 3, 5])
-)
-def test_whole_numbers_are_summed_exactly(problem, layout, level, threads):
-    x, w, b, options = problem
-    convolve = fastconv.conv2d if x.ndim == 4 else fastconv.conv3d
-    if layout == "channels_last":
-        x = to_last(x)
-    expected = convolve(x, w, b, algorithm="reference", data_format=layout, **options)
-    # Into memory of any strides, and of inputs whose neighbours are apart.
-    out = np.full((*expected.shape[:-1], 2 * expected.shape[-1]), np.nan, x.dtype)[..., ::2]
-    apart = np.repeat(x, 2, axis=-1)[..., ::2]
-    with isa.use(level), fastconv.config(threads=threads, algorithm=ROOM):
-        y = convolve(x, w, b, data_format=layout, **options)
-        convolve(apart, w, b, data_format=layout, out=out, **options)
-    assert np.array_equal(y, expected)
-    assert np.array_equal(out, expected)
+@given(problems(), WAYS)
+def test_whole_numbers_are_summed_exactly(problem, way):
+    rooms.assert_exact(problem, ROOM, *way)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -94,9 +45,7 @@ def test_whole_numbers_are_summed_exactly(problem, layout, level, threads):
 @pytest.mark.parametrize("channels", [16, 256, 700])
 def test_errors_stay_within_the_promise_of_each_precision(channels, level, layout):
     rng = np.random.default_rng(channels)
-    x, w = normal(rng, 1, channels, 24, 24), normal(rng, 32, channels, 3, 3)
-    if layout == "channels_last":
-        x = to_last(x)
+    x, w = in_layout(normal(rng, 1, channels, 24, 24), layout), normal(rng, 32, channels, 3, 3)
     options = {"padding": 1, "data_format": layout}
     true = fastconv.conv2d(x.astype(float), w.astype(float), algorithm="im2col", **options)
 
@@ -143,15 +92,8 @@ def test_finite_results_stand(stood):
 @pytest.mark.parametrize("size, batch", [(7, 1), (7, 9), (14, 1), (40, 2), (300, 1)])
 def test_any_number_of_threads_gives_the_same_bits(size, batch, layout):
     rng = np.random.default_rng(size)
-    x, w = normal(rng, batch, 24, size, size), normal(rng, 70, 24, 3, 3)
-    if layout == "channels_last":
-        x = to_last(x)
-    results = []
-    for threads in (1, 2, 3, 5, 17):
-        with fastconv.config(threads=threads):
-            y = fastconv.conv2d(x, w, padding=1, algorithm=ROOM, data_format=layout)
-            results.append(y.tobytes())
-    assert len(set(results)) == 1
+    x, w = in_layout(normal(rng, batch, 24, size, size), layout), normal(rng, 70, 24, 3, 3)
+    rooms.assert_same_bits(x, w, padding=1, algorithm=ROOM, data_format=layout)
 
 
 def test_many_large_images_are_copied_a_few_at_a_time():

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from eager import every_thread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,11 +13,7 @@ PAGE = 4096
 # Those whose scratch is the arena's.
 ROOMS = [r.name for r in registry.rooms_for("conv") if r.name not in ("reference", "im2col", "fft")]
 
-
-@pytest.fixture(autouse=True)
-def every_thread_asked_for():
-    with every_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("every_thread_asked_for")
 
 
 @st.composite

@@ -217,6 +217,17 @@ def fill(document, tables):
     return re.sub(pattern, replacement, document, flags=re.DOTALL), list(unused)
 
 
+def put(tables, into, parser):
+    """`tables` into a file, or on the screen; `parser` refuses those that have no marker there."""
+    if into is None:
+        print("\n".join(tables.values()), end="")
+        return
+    document, unused = fill(into.read_text(), tables)
+    into.write_text(document)
+    for name in unused:
+        parser.exit(1, f"{into} has no marker <!-- table:{name} -->\n")
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.report", description=__doc__)
     parser.add_argument("results", nargs="+", type=Path, help="files that --json wrote")
@@ -227,14 +238,7 @@ def main(arguments=None):
     if options.together:
         print("\n".join(together(results)))
         return
-    tables = {table_name(result): markdown(result) for result in results}
-    if options.into is None:
-        print("\n".join(tables.values()))
-        return
-    document, unused = fill(options.into.read_text(), tables)
-    options.into.write_text(document)
-    for name in unused:
-        parser.exit(1, f"{options.into} has no marker <!-- table:{name} -->\n")
+    put({table_name(result): markdown(result) for result in results}, options.into, parser)
 
 
 if __name__ == "__main__":
