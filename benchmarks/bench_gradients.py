@@ -1,11 +1,5 @@
 """Gradients of convolution layers, and transposed convolution: seconds and GFLOP/s."""
 
-import time
-
-import fastconv
-from benchmarks import oracle, timing
-from benchmarks.problem_sets import Case
-
 from .suite import LAYOUTS, Measured, TimedCall, checked_call, seconds, table
 
 LAYERS = table(
@@ -17,21 +11,12 @@ LAYERS = table(
     "gradients/alexnet:conv2",
     "gradients/conv4_1/dw",
 )
-
-
-def _decoder(channels, size, kernel):
-    """The convolution that halves images of `channels` channels, whose transpose doubles them."""
-    pad = kernel // 2 - 1
-    return Case(
-        f"{2 * channels}to{channels}_f{kernel}/{size}", "conv_grad", 1, channels, 2 * channels, 1,
-        (2 * size,) * 2, (kernel,) * 2, (2, 2), (1, 1), ((pad, pad),) * 2, (size,) * 2,
-        bias=False, weight="normal", count=1,
-    )  # fmt: skip
-
-
-DECODERS = {
-    case.name: case for case in (_decoder(128, 28, 4), _decoder(64, 56, 2), _decoder(256, 14, 4))
-}
+DECODERS = table(
+    "transposed/dcgan_4x4s2_128to3_64",
+    "transposed/unet_2x2s2_128to64_256",
+    "transposed/deeplab_4x4s2_21to21_128",
+    "transposed/vocoder_1024s256_1026to1_256k",
+)
 
 
 class Gradients(TimedCall, cases=LAYERS, param="layer", layouts=LAYOUTS):
@@ -52,23 +37,4 @@ class Rate(Measured, cases=LAYERS, param="layer"):
 
 
 class Transposed(TimedCall, cases=DECODERS, param="layer", layouts=LAYOUTS):
-    """Transposed convolution, as decoders double their images: 4x4 and 2x2 kernels, stride 2."""
-
-    def prepare(self, layer, layout):
-        case = DECODERS[layer]
-        x, weight, small = case.operands(layout)
-        padding = tuple(before for before, _ in case.padding)
-
-        def call():
-            return fastconv.conv_transpose2d(
-                small, weight, stride=case.stride, padding=padding, data_format=layout
-            )
-
-        # Of all gradients of the convolution that it transposes, the first.
-        operands = oracle.operands_first(case, x, weight, small, layout)
-        truth = oracle.answer(case, *operands)[: x.size]
-        timing.rest(time.process_time)  # the threads of BLAS, which the oracle woke
-        error = oracle.relative_error(oracle.channels_first(call(), layout).ravel(), truth)
-        if not error <= oracle.TOLERANCE:
-            raise AssertionError(f"wrong answer, relative error {error:.1e}: {layer}")
-        return call
+    """Transposed convolution: decoders that double their images, and one of a signal from its spectra."""

@@ -27,7 +27,9 @@ class Peak:
     def setup_cache(self):
         for case in LAYERS.values():
             checked_call(case)
-        return {name: arguments(case) for name, case in LAYERS.items()}
+        return {
+            name: arguments(case, "channels_first", case.operands()) for name, case in LAYERS.items()
+        }
 
     def peakmem_call(self, operands, layer):
         function, x, args, keywords = operands[layer]

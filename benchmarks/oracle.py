@@ -61,9 +61,11 @@ def operands_first(case, x, weight, bias, layout):
 
 
 def comparable(case, result, layout):
-    """What was computed for `case` in `layout`, as `answer` gives it."""
+    """What fastconv computed for `case` in `layout`, as `answer` gives it."""
     if case.op == "conv_grad_weight":
-        return result
+        return result[1]
+    if case.op == "conv_grad_input":
+        return channels_first(result[0], layout)
     if case.op != "conv_grad":
         return channels_first(result, layout)
     grad_input, grad_weight, grad_bias = result

@@ -69,59 +69,57 @@ class TimedPlan(TimedCall):
         return checked_plan(self.cases[name], *layout)[0]
 
 
-def arguments(case, layout="channels_first"):
-    """(function, input, other arguments, keywords) that compute `case` with fastconv."""
-    x, weight, bias = case.operands(layout)
-    home, name = fastconv, case.op
-    if case.op == "conv_grad":
-        home, name = fastconv.grad, "conv"
-    function = getattr(home, f"{name}{case.ndim}d")
+def arguments(case, layout, operands):
+    """(function, its first argument, the others, keywords) that compute `case` with fastconv."""
+    x, weight, last = operands
+    function = getattr(fastconv, f"{case.op.removesuffix('_grad')}{case.ndim}d", None)
     keywords = {"stride": case.stride, "padding": case.padding, "data_format": layout}
-    if case.op in problem_sets.CONVOLUTIONS:
-        return function, x, (weight, bias), {
-            **keywords, "dilation": case.dilation, "groups": case.groups,
-        }  # fmt: skip
-    if case.op == "max_pool":
-        keywords["dilation"] = case.dilation
-    return function, x, (case.kernel,), keywords
+    if case.op in problem_sets.POOL_GRADIENTS:
+        return _pool_gradient(case, function, x, last, keywords)
+    if case.op not in problem_sets.CONVOLUTIONS:
+        if case.op == "max_pool":
+            keywords["dilation"] = case.dilation
+        return function, x, (case.kernel,), keywords
+    keywords |= {"dilation": case.dilation, "groups": case.groups}
+    if case.op == "conv":
+        return function, x, (weight, last), keywords
+    if case.op == "conv_transpose":
+        return function, last, (weight,), {**keywords, "output_padding": case.output_padding}
+    if case.op != "conv_grad":  # one of them
+        keywords["needs"] = (case.op.rpartition("_")[2],)
+    return getattr(fastconv.grad, f"conv{case.ndim}d"), x, (weight, last), keywords
 
 
-def pool_gradient(case, layout, x):
-    """(function, arguments after the gradient, keywords); of maxima, with the cache of the pooling."""
-    kind = case.op.removesuffix("_grad")
-    function = getattr(fastconv.grad, f"{kind}{case.ndim}d")
-    windows = {"stride": case.stride, "padding": case.padding, "dilation": case.dilation}
-    if kind == "avg_pool":
-        return function, (x.shape, case.kernel), {**windows, "data_format": layout}
-    pool = getattr(fastconv, f"max_pool{case.ndim}d")
-    _, cache = pool(x, case.kernel, **windows, return_cache=True, data_format=layout)
-    return function, (cache,), {}
+def _pool_gradient(case, pool, x, gradient, keywords):
+    """`arguments` of a gradient of pooling; of maxima, with the cache of the pooling."""
+    function = getattr(fastconv.grad, pool.__name__)
+    keywords = {**keywords, "dilation": case.dilation}
+    if case.op == "avg_pool_grad":
+        return function, gradient, (x.shape, case.kernel), keywords
+    _, cache = pool(x, case.kernel, **keywords, return_cache=True)
+    return function, gradient, (cache,), {}
 
 
 def checked_call(case, layout="channels_first"):
     """A call of the public function without arguments, its answer checked once."""
-    if case.op in problem_sets.GRADIENTS and case.op not in problem_sets.CONVOLUTIONS:
-        x, _, gradient = case.operands(layout)
-        function, args, keywords = pool_gradient(case, layout, x)
-        _check(case, layout, function(gradient, *args, **keywords), x, (None, gradient))
-        return lambda: function(gradient, *args, **keywords)
-    function, x, args, keywords = arguments(case, layout)
-    _check(case, layout, function(x, *args, **keywords), x, args)
-    return lambda: function(x, *args, **keywords)
+    operands = case.operands(layout)
+    function, first, args, keywords = arguments(case, layout, operands)
+    _check(case, layout, function(first, *args, **keywords), operands)
+    return lambda: function(first, *args, **keywords)
 
 
 def checked_plan(case, layout="channels_first"):
     """(call of a plan that writes in place, the plan), its answer checked once."""
-    function, x, args, keywords = arguments(case, layout)
-    plan = fastconv.plan(function, x.shape, *args, **keywords)
-    out = plan(x)
-    _check(case, layout, out, x, args)
-    return (lambda: plan(x, out=out)), plan
+    operands = case.operands(layout)
+    function, first, args, keywords = arguments(case, layout, operands)
+    plan = fastconv.plan(function, first.shape, *args, **keywords)
+    out = plan(first)
+    _check(case, layout, out, operands)
+    return (lambda: plan(first, out=out)), plan
 
 
-def _check(case, layout, result, x, args):
-    weight, bias = args if case.op.startswith("conv") or case.op.endswith("grad") else (None, None)
-    truth = oracle.answer(case, *oracle.operands_first(case, x, weight, bias, layout))
+def _check(case, layout, result, operands):
+    truth = oracle.answer(case, *oracle.operands_first(case, *operands, layout))
     # The true answer came from BLAS, whose threads must not be there while we are measured.
     timing.rest(time.process_time)
     error = oracle.relative_error(oracle.comparable(case, result, layout), truth)

@@ -18,8 +18,9 @@ from ._operations._asked import Asked, lowered
 from ._operations._overlap_add import input_gradient
 from ._planner import planner
 
-# Arguments that may be given as shapes.
+# Arguments that may be given as shapes; those that may be missing.
 _ARRAYS = ("weight", "input", "grad_output", "output")
+_OPTIONAL = ("output",)
 
 
 class Posed(NamedTuple):
@@ -53,7 +54,10 @@ def pose(op, args, kwargs, settings, *, prepacked=False):
         raise TypeError(f"{name}: {error}") from None
     bound.apply_defaults()
     arguments = bound.arguments
-    given = [key for key in _ARRAYS if arguments.get(key) is not None]
+    given = [
+        key for key in _ARRAYS
+        if key in arguments and not (key in _OPTIONAL and arguments[key] is None)
+    ]  # fmt: skip
     if dtype is None:
         arrays = (arguments[key] for key in given)
         dtype = next((np.asarray(a).dtype for a in arrays if not _is_shape(a)), np.float32)

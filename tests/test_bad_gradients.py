@@ -5,7 +5,7 @@ import pytest
 import test_bad_input as tables
 from test_bad_input import HUGE, LOOK_ALIKES, NOT_INTEGERS, W1, X1, B, W, X, bad, each, plane
 
-from fastconv import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from fastconv import conv_transpose1d, conv_transpose2d, conv_transpose3d, plan
 from fastconv.grad import conv1d, conv2d, conv2d_input, conv2d_weight, conv3d
 
 G = np.ones((2, 4, 6, 7), np.float32)  # the gradient for X and W
@@ -29,6 +29,9 @@ GRADIENTS = [
     *each("needs", [("inputs",), ["weight", "x"], (1,), ((),)], lambda v: conv2d(X, W, G, needs=v), "grad.conv2d: needs may name input, weight, bias, weight_per_sample; got "),
     bad("both weights", lambda: conv2d(X, W, G, needs=("weight", "weight_per_sample")), "grad.conv2d: needs names weight and weight_per_sample, which take the same place"),
     *each("activation", ["tanh", 1], lambda v: conv2d(X, W, G, activation=v, output=G), "grad.conv2d: activation must be one of"),
+    bad("nothing to plan", lambda: plan(conv2d, None, W, G), "grad.conv2d: input has dtype object", TypeError),
+    bad("no gradient to plan", lambda: plan(conv2d, X, W, None), "grad.conv2d: grad_output of dtype object", TypeError),
+    bad("no output to plan", lambda: plan(conv2d, X, W, G, activation="relu"), "grad.conv2d: activation 'relu' needs output, the result that it gave"),
     bad("no output", lambda: conv2d(X, W, G, activation="relu"), "grad.conv2d: activation 'relu' needs output, the result that it gave"),
     bad("no activation", lambda: conv2d(X, W, G, output=G), "grad.conv2d: output is what an activation gave, and activation is None"),
     *each("output", [G[:1], G[..., :6], B], lambda v: conv2d(X, W, G, activation="relu", output=v), r"grad.conv2d: output must be the result, of shape \(2, 4, 6, 7\); got "),

@@ -161,6 +161,13 @@ def test_oracle_of_gradients_is_the_library_s_reference(case):
         assert error > 10 * oracle.TOLERANCE
 
 
+@pytest.mark.parametrize("case", edges()[::2], ids=lambda case: case.name)
+@pytest.mark.parametrize("layout", suite.LAYOUTS)
+def test_suites_and_peers_spell_gradients_as_users_do(case, layout):
+    for op in problem_sets.CONV_GRADIENTS:
+        assert callable(suite.checked_call(case._replace(op=op), layout))
+
+
 def test_a_wrong_answer_is_far_away():
     truth = np.ones((2, 3))
     assert oracle.relative_error(truth + 1e-7, truth) < oracle.TOLERANCE

@@ -1,7 +1,7 @@
 """The examples do what they say, in short."""
 
 import importlib.util
-import itertools
+import io
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +83,7 @@ def test_progress_is_for_terminals(lenet):
     for done in (1, 2):
         report(done, 2, 0, 1.5, [(1.0, 0.25)])
     assert "loss 1.500" in terminal[0] and "25.0 %" in terminal[0] and terminal[1].endswith("\n")
-    assert lenet.progress(open(__file__)) is None
+    assert lenet.progress(io.StringIO()) is None
 
 
 def test_pictures(lenet, tmp_path):
@@ -101,4 +101,4 @@ def test_colours_have_contrast(lenet):
     ink, paper = pictures[:, range(32), range(32)].mean(axis=1), pictures[:, 0, 1:].mean(axis=1)
     brightness = np.array([0.3, 0.6, 0.1])
     assert abs((ink - paper) @ brightness).min() > 0.3
-    assert all(p.shape == (32, 32, 3) for p in itertools.islice(pictures, 3))
+    assert pictures.shape == (500, 32, 32, 3)

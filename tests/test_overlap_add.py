@@ -75,6 +75,10 @@ def test_it_is_chosen_where_phases_are_many_and_says_so():
     assert fastconv.explain(spelled).note == e.note
     plan = fastconv.plan(call[0], call[1], np.ones(call[2], np.float32), stride=64)
     assert plan.workspace >= 4 * (100 * 256 + 6592)
+    gradient = fastconv.plan(
+        fastconv.grad.conv1d, (1, 1, 6592), np.ones(call[2], np.float32), call[1], stride=64, needs=("input",)
+    )
+    assert gradient.workspace == plan.workspace
     x = np.random.default_rng(1).integers(-3, 4, (2, 258, 100)).astype(np.float32)
     assert np.array_equal(plan(x), fastconv.conv_transpose1d(x, np.ones(call[2], np.float32), stride=64))
     with fastconv.config(max_workspace=10**6):

@@ -185,6 +185,7 @@ cdef Pixels pixels_of(const Geometry* g, const Py_ssize_t* outputs, Py_ssize_t c
 
 
 cdef void cut_rows(Pixels* p, Py_ssize_t piece) noexcept nogil:
+    """Have rows packed in pieces of so many pixels."""
     p.piece = piece
     p.pieces = (p.extent[2] + piece - 1) // piece
     p.rows = p.extent[0] * p.extent[1] * p.pieces

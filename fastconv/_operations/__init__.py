@@ -1,23 +1,23 @@
 """L4, the operations: one file per family, from arguments to a call to the rooms that run it.
 
-==============  ================================================================
-convolution     conv1d, conv2d, conv3d
-transposed      conv_transpose1d, 2d, 3d
-gradients       gradients of convolution: grad.conv1d, 2d, 3d and their parts
+====================  ==========================================================
+convolution           conv1d, conv2d, conv3d
+transposed            conv_transpose1d, 2d, 3d
+gradients             gradients of convolution: grad.conv1d, 2d, 3d and their parts
 transposed_gradients  grad.conv_transpose1d, 2d, 3d
-local           locally_connected1d, 2d, 3d
-local_gradients grad.locally_connected1d, 2d, 3d
-pooling         maxima, averages and norms of windows: max_pool, adaptive_avg_pool, ...
-pool_gradients  grad.max_pool1d, grad.avg_pool2d, ...; those of maxima need no plan
-unpooling       max_unpool, which chooses nothing and is no family
-registry        the list of families
-_asked          what the planner is asked
-_calls          the one cache of parsed calls
-_arguments      checks that several families share
-_lowering       dtypes without kernels, computed in others
-_stride_phases  gradients to the input as convolutions of stride 1
-_overlap_add    gradients to the input as a product whose windows are added up
-==============  ================================================================
+local                 locally_connected1d, 2d, 3d
+local_gradients       grad.locally_connected1d, 2d, 3d
+pooling               maxima, averages and norms of windows: max_pool, adaptive_avg_pool, ...
+pool_gradients        grad.max_pool1d, grad.avg_pool2d, ...; those of maxima need no plan
+unpooling             max_unpool, which chooses nothing and is no family
+registry              the list of families
+_asked                what the planner is asked
+_calls                the one cache of parsed calls
+_arguments            checks that several families share
+_lowering             dtypes without kernels, computed in others
+_stride_phases        gradients to the input as convolutions of stride 1
+_overlap_add          gradients to the input as a product whose windows are added up
+====================  ==========================================================
 
 A public function is its signature, its docstring and one line that hands its arguments to its
 family, which looks for a *call* in the cache. A call is made once for arguments that differ only in
@@ -34,6 +34,7 @@ and the call:
 ``asked(arguments)``      what the planner is asked, as a list of Asked, the most work first; empty
                           where nothing is multiplied (or, with ``unasked``, for another reason)
 ``data``                  what a plan is called with, where options decide that
+``scratch``               bytes that a call takes beside the workspaces of rooms, if it takes any
 ``prepare(arguments)``    what a plan keeps: copies of what it captures, packed weights
 ``bind(prepared)``        a function of the data and ``out`` (or None), which gives the result
 """

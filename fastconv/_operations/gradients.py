@@ -149,6 +149,10 @@ class GradCall:
             arguments = arguments._replace(dtype=np.dtype(carrier), row=TABLE[carrier])
         self._arguments = arguments
         self._relu = activation == "relu"
+        # What a plan is called with.
+        self.data = ("grad_output",) if self.op.endswith("_input") else ("input", "grad_output")
+        if self._relu:
+            self.data += ("output",)
         problem, settings, family = arguments.problem, arguments.settings, arguments.row.family
         self._last = problem.layout == "channels_last"
         self._complex = family == "complex"
@@ -191,10 +195,9 @@ class GradCall:
         return self._per_sample or "weight" in self.needs
 
     @property
-    def data(self):
-        """The arguments that a plan is called with."""
-        one = self.op.endswith("_input")
-        return (*(() if one else ("input",)), "grad_output", *(("output",) if self._relu else ()))
+    def scratch(self):
+        """Bytes that a call takes beside the workspaces of rooms."""
+        return 0 if self._input is None else self._input.scratch
 
     @property
     def output_shape(self):
