@@ -5,8 +5,8 @@ from ._operations.convolution import convolve
 
 def conv1d(
     input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *,
-    data_format="channels_first", padding_mode="zeros", flip=False, activation=None,
-    precision=None, algorithm=None, out=None,
+    data_format="channels_first", padding_mode="zeros", padding_value=0, flip=False,
+    activation=None, precision=None, algorithm=None, out=None,
 ):  # fmt: skip
     """1-D convolution of signals; see `conv2d` for the parameters.
 
@@ -29,14 +29,14 @@ def conv1d(
     """
     return convolve(
         "conv1d", 1, input, weight, bias, stride, padding, dilation, groups, data_format,
-        padding_mode, flip, activation, precision, algorithm, out,
+        padding_mode, padding_value, flip, activation, precision, algorithm, out,
     )  # fmt: skip
 
 
 def conv2d(
     input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *,
-    data_format="channels_first", padding_mode="zeros", flip=False, activation=None,
-    precision=None, algorithm=None, out=None,
+    data_format="channels_first", padding_mode="zeros", padding_value=0, flip=False,
+    activation=None, precision=None, algorithm=None, out=None,
 ):  # fmt: skip
     """2-D convolution (cross-correlation, as in every deep-learning library) of images.
 
@@ -60,8 +60,12 @@ def conv2d(
         Number of blocks that input and output channels are divided into; each output block sees
         only its input block. ``groups == C`` is depthwise convolution.
     data_format : {"channels_first", "channels_last"}
-    padding_mode : {"zeros", "reflect", "symmetric", "replicate", "circular"}
-        What the padding holds.
+    padding_mode : {"zeros", "constant", "reflect", "symmetric", "replicate", "circular"}
+        What the padding holds: zeros, `padding_value`, or elements of the input: mirrored at the
+        last one (``d c b | a b c d``) or beside it (``c b a | a b c d``), the last one again, or
+        the input once more.
+    padding_value : number, optional
+        For ``padding_mode="constant"``; of the dtype of `input`.
     flip : bool
         Reverse the kernel along its spatial axes: convolution as in textbooks and SciPy.
     activation : {None, "relu"}
@@ -97,14 +101,14 @@ def conv2d(
     """
     return convolve(
         "conv2d", 2, input, weight, bias, stride, padding, dilation, groups, data_format,
-        padding_mode, flip, activation, precision, algorithm, out,
+        padding_mode, padding_value, flip, activation, precision, algorithm, out,
     )  # fmt: skip
 
 
 def conv3d(
     input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *,
-    data_format="channels_first", padding_mode="zeros", flip=False, activation=None,
-    precision=None, algorithm=None, out=None,
+    data_format="channels_first", padding_mode="zeros", padding_value=0, flip=False,
+    activation=None, precision=None, algorithm=None, out=None,
 ):  # fmt: skip
     """3-D convolution of volumes; see `conv2d` for the parameters.
 
@@ -126,5 +130,5 @@ def conv3d(
     """
     return convolve(
         "conv3d", 3, input, weight, bias, stride, padding, dilation, groups, data_format,
-        padding_mode, flip, activation, precision, algorithm, out,
+        padding_mode, padding_value, flip, activation, precision, algorithm, out,
     )  # fmt: skip

@@ -24,8 +24,8 @@ __all__ = [
 
 def conv1d(
     input, weight, grad_output, stride=1, padding=0, dilation=1, groups=1, *, needs=NEEDS,
-    data_format="channels_first", padding_mode="zeros", flip=False, activation=None, output=None,
-    precision=None, algorithm=None,
+    data_format="channels_first", padding_mode="zeros", padding_value=0, flip=False,
+    activation=None, output=None, precision=None, algorithm=None,
 ):  # fmt: skip
     """Gradients of `fastconv.conv1d`; see `conv2d` for the parameters.
 
@@ -49,14 +49,14 @@ def conv1d(
     """
     return differentiate(
         "grad.conv1d", 1, input, weight, grad_output, stride, padding, dilation, groups, needs,
-        data_format, padding_mode, flip, activation, output, precision, algorithm,
+        data_format, padding_mode, padding_value, flip, activation, output, precision, algorithm,
     )  # fmt: skip
 
 
 def conv2d(
     input, weight, grad_output, stride=1, padding=0, dilation=1, groups=1, *, needs=NEEDS,
-    data_format="channels_first", padding_mode="zeros", flip=False, activation=None, output=None,
-    precision=None, algorithm=None,
+    data_format="channels_first", padding_mode="zeros", padding_value=0, flip=False,
+    activation=None, output=None, precision=None, algorithm=None,
 ):  # fmt: skip
     """Gradients of `fastconv.conv2d` to its input, its weight and its bias.
 
@@ -69,7 +69,7 @@ def conv2d(
     grad_output : ndarray, shape (N, out_channels, H_out, W_out)
         Gradient of the loss to the result of the convolution: of its shape, and of a dtype that
         casts safely to that of `input`.
-    stride, padding, dilation, groups, data_format, padding_mode, flip
+    stride, padding, dilation, groups, data_format, padding_mode, padding_value, flip
         As they were given to `fastconv.conv2d`.
     needs : tuple of {"input", "weight", "bias"}
         Which gradients to compute. With "weight_per_sample" in the place of "weight", that to the
@@ -109,14 +109,14 @@ def conv2d(
     """
     return differentiate(
         "grad.conv2d", 2, input, weight, grad_output, stride, padding, dilation, groups, needs,
-        data_format, padding_mode, flip, activation, output, precision, algorithm,
+        data_format, padding_mode, padding_value, flip, activation, output, precision, algorithm,
     )  # fmt: skip
 
 
 def conv3d(
     input, weight, grad_output, stride=1, padding=0, dilation=1, groups=1, *, needs=NEEDS,
-    data_format="channels_first", padding_mode="zeros", flip=False, activation=None, output=None,
-    precision=None, algorithm=None,
+    data_format="channels_first", padding_mode="zeros", padding_value=0, flip=False,
+    activation=None, output=None, precision=None, algorithm=None,
 ):  # fmt: skip
     """Gradients of `fastconv.conv3d`; see `conv2d` for the parameters.
 
@@ -140,7 +140,7 @@ def conv3d(
     """
     return differentiate(
         "grad.conv3d", 3, input, weight, grad_output, stride, padding, dilation, groups, needs,
-        data_format, padding_mode, flip, activation, output, precision, algorithm,
+        data_format, padding_mode, padding_value, flip, activation, output, precision, algorithm,
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ GRADIENTS = [
     bad("3-D of 2-D", lambda: conv3d(X, W, G), "grad.conv3d: weight must have 5 axes"),
     bad("nothing", lambda: conv2d(X, W, None), "grad.conv2d: grad_output of dtype object", TypeError),
     bad("no input", lambda: conv2d(None, W, G), "grad.conv2d: input has dtype object", TypeError),
-    bad("reflect nothing", lambda: conv1d(np.ones((1, 0)), np.ones((1, 1, 1)), np.ones((1, 2)), padding=1, padding_mode="reflect"), "grad.conv1d: cannot pad the empty axis"),
+    bad("reflect nothing", lambda: conv1d(np.ones((1, 0)), np.ones((1, 1, 1)), np.ones((1, 2)), padding=1, padding_mode="reflect"), "grad.conv1d: cannot pad the empty spatial axis"),
     *each("input_size", [X, 6.0, "6689", None], lambda v: conv2d_input(v, W, G), "grad.conv2d_input: input_size must be ", TypeError),
     *each("input_size", [(2, 6, 8, -9), (2, 6, 8, 2**62)], lambda v: conv2d_input(v, W, G), "grad.conv2d_input: input_size "),
     *each("input_size", [(2, 6, 8), (2, 6, 8, 9, 1), (2, 5, 8, 9), (2, 6, 9, 9), (), (2**40,) * 4], lambda v: conv2d_input(v, W, G), "grad.conv2d_input: "),

@@ -77,7 +77,11 @@ CONV_PARAMETERS = [
     bad("causal in 3-D", lambda: conv3d(X3, W3, padding="causal"), "conv3d: padding 'causal' is for 1-D only"),
     bad("crop to nothing", lambda: conv2d(X, W, padding=((-4, -4), (0, 0))), r"conv2d: the kernel does not fit on axis 0: input 8 \+ padding \(-4, -4\) = 0"),
     *each("data_format", ["NCHW", "", None, 0, ["channels_last"]], lambda v: conv2d(X, W, data_format=v), "conv2d: data_format must be one of 'channels_first', 'channels_last'; got "),
-    *each("padding_mode", ["wrap", None, 1, ["zeros"]], lambda v: conv2d(X, W, padding_mode=v), "conv2d: padding_mode must be one of 'zeros', 'reflect', .* got "),
+    *each("padding_value", ["0", None, [1]], lambda v: conv2d(X, W, padding=1, padding_mode="constant", padding_value=v), "conv2d: padding_value must be a number, got ", TypeError),
+    bad("value of no mode", lambda: conv2d(X, W, padding=1, padding_mode="reflect", padding_value=1), "conv2d: padding_value 1 is for padding_mode 'constant', not 'reflect'"),
+    bad("complex value", lambda: conv2d(X, W, padding=1, padding_mode="constant", padding_value=1j), "conv2d: padding_value 1j is complex, the input is float", TypeError),
+    *each("padding_value", [300, -1, 0.5, np.nan], lambda v: conv2d(X.astype(np.uint8), W.astype(np.uint8), padding=1, padding_mode="constant", padding_value=v), "conv2d: padding_value .* is no uint8"),
+    *each("padding_mode", ["wrap", None, 1, ["zeros"]], lambda v: conv2d(X, W, padding_mode=v), "conv2d: padding_mode must be one of 'zeros', 'constant', 'reflect', .* got "),
     *each("activation", ["gelu", "ReLU", False, max], lambda v: conv2d(X, W, activation=v), "conv2d: activation must be one of None, 'relu'; got "),
     *each("precision", ["low", "HIGH", 1], lambda v: conv2d(X, W, precision=v), "conv2d: precision must be one of 'highest', 'high', 'medium'; got "),
     *each("algorithm", ["magic", "", 3], lambda v: conv2d(X, W, algorithm=v), "conv2d: algorithm must be one of .* got "),
@@ -115,7 +119,7 @@ CONV_ARRAYS = [
     bad("out read-only", lambda: conv2d(X, W, out=FROZEN), r"conv2d: out of shape \(2, 4, 6, 7\) is read-only"),
     bad("out broadcast", lambda: conv2d(X, W, out=plane(2, 4, 6, 7)), "conv2d: out .* is read-only"),
     *each("out", [[0.0], "y", 3, True], lambda v: conv2d(X, W, out=v), "conv2d: out must be an ndarray, got ", TypeError),
-    bad("reflect nothing", lambda: conv1d(np.ones((1, 0)), np.ones((1, 1, 1)), padding=1, padding_mode="reflect"), "conv1d: cannot pad the empty axis"),
+    bad("reflect nothing", lambda: conv1d(np.ones((1, 0)), np.ones((1, 1, 1)), padding=1, padding_mode="reflect"), "conv1d: cannot pad the empty spatial axis"),
 ]  # fmt: skip
 
 ENORMOUS = [

@@ -1,4 +1,4 @@
-"""Copies of a box's inputs with their zero padding, in the two orders that tiles read; and back.
+"""Copies of a box's inputs with their padding, in the two orders that tiles read; and back.
 
 *Planes* keep channels apart, and the columns of every stride phase together, so that neighbouring
 outputs read neighbouring elements whatever the stride. *Pixels* keep the channels of a pixel
@@ -9,7 +9,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastconv._algorithms._boxes cimport Box, reach
-from fastconv._core.geometry cimport Geometry, View
+from fastconv._core.geometry cimport FILLED, Geometry, View, shown
 from fastconv._kernels.table cimport fc_kernels
 
 cdef enum:
@@ -48,6 +48,19 @@ cdef void copy_elements(const char* source, Py_ssize_t source_step, char* to, Py
     else:
         for i in range(count):
             (<uint64_t*> (to + i * to_step))[0] = (<const uint64_t*> (source + i * source_step))[0]
+
+
+cdef void fill(char* to, Py_ssize_t count, Py_ssize_t itemsize, double value) noexcept nogil:
+    """Set `count` elements to a value."""
+    cdef Py_ssize_t i
+    if value == 0:
+        memset(to, 0, count * itemsize)
+    elif itemsize == 4:
+        for i in range(count):
+            (<float*> to)[i] = <float> value
+    else:
+        for i in range(count):
+            (<double*> to)[i] = value
 
 
 cdef Py_ssize_t _valid_from(Py_ssize_t pad, Py_ssize_t phase, Py_ssize_t stride,
@@ -110,12 +123,13 @@ cdef void pack_planes(const Geometry* g, const Planes* p, const View* x, const B
     `x.data` is the first input channel of the box's image and group.
     """
     cdef Py_ssize_t channels = last - first, rows = p.extent[1], width = p.extent[2]
-    cdef Py_ssize_t slice, depth, phase, phase_w, phase_h, phase_d, d, i, c
-    cdef Py_ssize_t top, bottom, left, right, above, pad, used
-    cdef Py_ssize_t row_bytes = width * itemsize, step = g.stride[2] * x.axis[2]
+    cdef Py_ssize_t slice, depth, phase, phase_w, phase_h, phase_d, d, h, w, i, j, c
+    cdef Py_ssize_t top, bottom, left, right, above = g.stride[1] * x.axis[1], used
+    cdef Py_ssize_t row_bytes = width * itemsize
     cdef char* planes = to + first * p.channel
     cdef char* target
     cdef const char* source
+    cdef const char* image
     for slice in range(p.rows // rows):
         # All rows of one phase and depth.
         depth = slice % p.extent[0]
@@ -123,46 +137,78 @@ cdef void pack_planes(const Geometry* g, const Planes* p, const View* x, const B
         phase_w = phase % p.phases[2]
         phase_h = phase // p.phases[2] % p.phases[1]
         phase_d = phase // (p.phases[2] * p.phases[1])
-        d = (box.origin[0] + depth) * g.stride[0] + phase_d - g.pad[0]
-        pad = g.pad[1] - box.origin[1] * g.stride[1]
-        top = _valid_from(pad, phase_h, g.stride[1], rows)
-        bottom = max(_valid_to(pad, phase_h, g.stride[1], g.input[1], rows), top)
-        source = x.data + first * x.channel + d * x.axis[0]
-        source += (top * g.stride[1] + phase_h - pad) * x.axis[1]
-        pad = g.pad[2] - box.origin[2] * g.stride[2]
-        left = _valid_from(pad, phase_w, g.stride[2], width)
-        right = max(_valid_to(pad, phase_w, g.stride[2], g.input[2], width), left)
-        source += (left * g.stride[2] + phase_w - pad) * x.axis[2]
-        if d < 0 or d >= g.input[0]:
+        # Where the first row and column of the phase lie in the input, and which lie inside.
+        d = shown(g, 0, (box.origin[0] + depth) * g.stride[0] + phase_d - g.pad[0])
+        h = box.origin[1] * g.stride[1] + phase_h - g.pad[1]
+        w = box.origin[2] * g.stride[2] + phase_w - g.pad[2]
+        top = _valid_from(-h, 0, g.stride[1], rows)
+        bottom = max(_valid_to(-h, 0, g.stride[1], g.input[1], rows), top)
+        left = _valid_from(-w, 0, g.stride[2], width)
+        right = max(_valid_to(-w, 0, g.stride[2], g.input[2], width), left)
+        if d < 0:
             bottom = top
         target = planes + slice * rows * row_bytes
-        if bottom - top < rows or right - left < width:
+        image = x.data + first * x.channel + d * x.axis[0]
+        if g.padding == FILLED:
             for c in range(channels):
-                memset(target + c * p.channel, 0, rows * row_bytes)
-        target += top * row_bytes + left * itemsize
-        above = g.stride[1] * x.axis[1]
-        if left == right or top == bottom:
+                _fill_around(target + c * p.channel, rows, width, top, bottom, left, right, itemsize, g.fill)
+        source = image + (w + left * g.stride[2]) * x.axis[2]
+        _copy_rows(g, p, x, source + (h + top * g.stride[1]) * x.axis[1], above,
+                   target + top * row_bytes + left * itemsize, bottom - top, right - left, channels,
+                   itemsize, k)
+        if g.padding == FILLED or d < 0:
             continue
-        if x.channel == itemsize and p.channels > 1:
-            for i in range(bottom - top):
-                k.transpose(source + i * above, step, target + i * row_bytes, p.channel,
-                            right - left, channels, 1)
-        elif step % itemsize == 0 and step > 0:
-            for c in range(channels):
-                k.copy(source + c * x.channel, above, target + c * p.channel, row_bytes,
-                       bottom - top, right - left, step // itemsize)
-        else:
-            for c in range(channels):
-                for i in range(bottom - top):
-                    copy_elements(source + c * x.channel + i * above, step,
-                                  target + c * p.channel + i * row_bytes, itemsize, right - left,
-                                  itemsize)
+        for i in range(rows):
+            if top <= i < bottom:
+                continue
+            _copy_rows(g, p, x, source + shown(g, 1, h + i * g.stride[1]) * x.axis[1], above,
+                       target + i * row_bytes + left * itemsize, 1, right - left, channels, itemsize, k)
+        for i in range(rows if right - left < width else 0):
+            source = image + shown(g, 1, h + i * g.stride[1]) * x.axis[1]
+            for j in range(width - (right - left)):
+                if j >= left:
+                    j += right - left
+                copy_elements(source + shown(g, 2, w + j * g.stride[2]) * x.axis[2], x.channel,
+                              target + i * row_bytes + j * itemsize, p.channel, channels, itemsize)
     # Lanes beyond a plane are computed and dropped: let them be ordinary numbers.
     used = p.rows * row_bytes
     for c in range(channels):
         memset(planes + c * p.channel + used, 0, p.channel - used)
     if last == p.channels:
         memset(to + p.channels * p.channel, 0, p.bytes - p.channels * p.channel)
+
+
+cdef void _fill_around(char* plane, Py_ssize_t rows, Py_ssize_t width, Py_ssize_t top, Py_ssize_t bottom,
+                       Py_ssize_t left, Py_ssize_t right, Py_ssize_t itemsize,
+                       double value) noexcept nogil:
+    """Set what lies outside of rows [top, bottom) and columns [left, right)."""
+    cdef Py_ssize_t row = width * itemsize, i
+    fill(plane, top * width, itemsize, value)
+    fill(plane + bottom * row, (rows - bottom) * width, itemsize, value)
+    for i in range(top, bottom if right - left < width else top):
+        fill(plane + i * row, left, itemsize, value)
+        fill(plane + i * row + right * itemsize, width - right, itemsize, value)
+
+
+cdef void _copy_rows(const Geometry* g, const Planes* p, const View* x, const char* source,
+                     Py_ssize_t above, char* to, Py_ssize_t rows, Py_ssize_t count,
+                     Py_ssize_t channels, Py_ssize_t itemsize, const fc_kernels* k) noexcept nogil:
+    """`count` elements of some rows, `above` bytes from each to the next, of all channels."""
+    cdef Py_ssize_t row_bytes = p.extent[2] * itemsize, step = g.stride[2] * x.axis[2], c, i
+    if rows == 0 or count == 0:
+        return
+    if x.channel == itemsize and p.channels > 1:
+        for i in range(rows):
+            k.transpose(source + i * above, step, to + i * row_bytes, p.channel, count, channels, 1)
+    elif step % itemsize == 0 and step > 0:
+        for c in range(channels):
+            k.copy(source + c * x.channel, above, to + c * p.channel, row_bytes, rows, count,
+                   step // itemsize)
+    else:
+        for c in range(channels):
+            for i in range(rows):
+                copy_elements(source + c * x.channel + i * above, step,
+                              to + c * p.channel + i * row_bytes, itemsize, count, itemsize)
 
 
 # --- pixels -------------------------------------------------------------------------------------
@@ -210,21 +256,27 @@ cdef void pack_pixels(const Geometry* g, const Pixels* p, const View* x, const B
             row = piece // p.pieces
             begin = piece % p.pieces * p.piece
         width = min(p.extent[2] - begin, p.piece)
-        d = box.origin[0] * g.stride[0] + row // p.extent[1] - g.pad[0]
-        h = box.origin[1] * g.stride[1] + row % p.extent[1] - g.pad[1]
+        d = shown(g, 0, box.origin[0] * g.stride[0] + row // p.extent[1] - g.pad[0])
+        h = shown(g, 1, box.origin[1] * g.stride[1] + row % p.extent[1] - g.pad[1])
         pad = g.pad[2] - box.origin[2] * g.stride[2] - begin
         target = to + row * p.row + begin * p.pixel
         start = stop = width
-        if 0 <= d < g.input[0] and 0 <= h < g.input[1]:
+        if d >= 0 and h >= 0:
             start = _valid_from(pad, 0, 1, width)
             stop = max(_valid_to(pad, 0, 1, g.input[2], width), start)
-        if start > 0:
-            memset(target, 0, start * p.pixel)
-        if stop < width:
-            memset(target + stop * p.pixel, 0, (width - stop) * p.pixel)
+        source = x.data + d * x.axis[0] + h * x.axis[1]
+        if g.padding == FILLED:
+            fill(target, start * p.pixel // itemsize, itemsize, g.fill)
+            fill(target + stop * p.pixel, (width - stop) * p.pixel // itemsize, itemsize, g.fill)
+        else:
+            for w in range(width - (stop - start)):
+                if w >= start:
+                    w += stop - start
+                copy_elements(source + shown(g, 2, w - pad) * x.axis[2], x.channel,
+                              target + w * p.pixel, itemsize, p.channels, itemsize)
         if start == stop:
             continue
-        source = x.data + d * x.axis[0] + h * x.axis[1] + (start - pad) * x.axis[2]
+        source += (start - pad) * x.axis[2]
         target += start * p.pixel
         if x.channel == itemsize and x.axis[2] == p.pixel == p.channels * itemsize:
             memcpy(target, source, (stop - start) * p.pixel)

@@ -7,7 +7,7 @@ the range of the values, for parts of very small or very large ones would not be
 from libc.string cimport memcpy, memset
 
 from fastconv._algorithms._packing cimport copy_elements
-from fastconv._core.geometry cimport Geometry, View
+from fastconv._core.geometry cimport FILLED, Geometry, View, shown
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_DEPTH, FC_SIDE, fc_kernels, fc_range, fc_split_kernels
 
@@ -95,17 +95,16 @@ cdef void _split_row(const Geometry* g, const Parts* p, const View* x, const cha
     cdef Py_ssize_t phase_w = phase % p.phases[2] - g.pad[2]
     cdef Py_ssize_t phase_h = phase // p.phases[2] % p.phases[1] - g.pad[1]
     cdef Py_ssize_t phase_d = phase // p.phases[2] // p.phases[1] - g.pad[0]
-    cdef Py_ssize_t h = row % p.extent[1] * p.step[1] + phase_h
-    cdef Py_ssize_t d = row % rows // p.extent[1] * p.step[0] + phase_d
+    cdef Py_ssize_t h = shown(g, 1, row % p.extent[1] * p.step[1] + phase_h)
+    cdef Py_ssize_t d = shown(g, 0, row % rows // p.extent[1] * p.step[0] + phase_d)
     cdef Py_ssize_t group = plane // p.blocks, block = plane % p.blocks
     cdef Py_ssize_t first = group * (g.in_channels // g.groups) + block * p.channels
     cdef Py_ssize_t channels = min(p.channels, (group + 1) * (g.in_channels // g.groups) - first)
-    cdef Py_ssize_t width = p.row // p.pixel, start = width, stop = width, here, span, i
-    cdef Py_ssize_t step = p.step[2] * x.axis[2]
+    cdef Py_ssize_t width = p.row // p.pixel, start = width, stop = width, i
     cdef const char* source
     cdef int s
     to += plane * p.splits * p.plane + row * p.row
-    if 0 <= d < g.input[0] and 0 <= h < g.input[1]:
+    if d >= 0 and h >= 0:
         start = _first_at(-phase_w, p.step[2], width)
         stop = max(_first_at(g.input[2] - phase_w, p.step[2], width), start)
     for s in range(p.splits):
@@ -115,14 +114,27 @@ cdef void _split_row(const Geometry* g, const Parts* p, const View* x, const cha
             # What tiles read beyond a plane is multiplied by zero, or dropped: let it be finite.
             memset(to + s * p.plane + p.row, 0, p.plane - (row + 1) * p.row)
     source = image + first * x.channel + d * x.axis[0] + h * x.axis[1]
+    if g.padding != FILLED and d >= 0 and h >= 0:
+        for i in range(width - (stop - start)):
+            if i >= start:
+                i += stop - start
+            _split_pixels(p, x, source + shown(g, 2, i * p.step[2] + phase_w) * x.axis[2],
+                          to + i * p.pixel, 1, channels, k, split, staged, seen)
     source += (start * p.step[2] + phase_w) * x.axis[2]
-    to += start * p.pixel
+    _split_pixels(p, x, source, to + start * p.pixel, stop - start, channels, k, split, staged, seen)
+
+
+cdef void _split_pixels(const Parts* p, const View* x, const char* source, char* to,
+                        Py_ssize_t count, Py_ssize_t channels, const fc_kernels* k,
+                        const fc_split_kernels* split, char* staged, fc_range* seen) noexcept nogil:
+    """Some pixels of a row of inputs, a stride apart."""
+    cdef Py_ssize_t step = p.step[2] * x.axis[2], here, span, i
     if x.channel == 4 or channels == 1:
-        _split(p, split, source, step, to, stop - start, channels, seen)
+        _split(p, split, source, step, to, count, channels, seen)
         return
     # Channels are apart: bring those of a few pixels together.
-    while start < stop:
-        here = min(stop - start, (STAGED - 1) // p.step[2] + 1)
+    while count > 0:
+        here = min(count, (STAGED - 1) // p.step[2] + 1)
         if x.axis[2] == 4:
             span = (here - 1) * p.step[2] + 1
             k.transpose(source, x.channel, staged, channels * 4, channels, span, 1)
@@ -134,7 +146,7 @@ cdef void _split_row(const Geometry* g, const Parts* p, const View* x, const cha
             _split(p, split, staged, channels * 4, to, here, channels, seen)
         source += here * step
         to += here * p.pixel
-        start += here
+        count -= here
 
 
 cdef void _split(const Parts* p, const fc_split_kernels* split, const char* source,

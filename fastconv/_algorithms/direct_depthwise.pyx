@@ -13,7 +13,7 @@ from fastconv._algorithms._direct cimport Direct, tile_count
 from fastconv._algorithms._packing cimport Pixels, pack_pixels, pixels_of, unpack_pixels
 from fastconv._algorithms._windows cimport see_windows
 from fastconv._core.arena cimport Scratch, acquire
-from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.geometry cimport FILLED, Geometry, View, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport fc_kernels, fc_windows
 
@@ -144,7 +144,8 @@ cdef class Depthwise(Direct):
         cdef Layout plan
         plan.g = self.g
         plan.g.groups = self.blocks
-        plan.in_place = in_place
+        # Where the input lies, there is nothing around it.
+        plan.in_place = in_place and self.g.padding == FILLED and self.g.fill == 0
         plan.channels = self.g.in_channels
         plan.taps = self.taps
         plan.lanes = self.k.lanes

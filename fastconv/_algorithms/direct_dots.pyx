@@ -14,10 +14,10 @@ from fastconv._algorithms._direct import SPARSE_ELEMENTS, supports as _supports
 from fastconv._algorithms._boxes cimport Box
 from fastconv._algorithms._direct cimport Direct, tile_count
 from fastconv._algorithms._packing cimport (
-    Pixels, copy_elements, needs_padding, pack_pixels, pixels_of, unpack_pixels,
+    Pixels, copy_elements, fill, needs_padding, pack_pixels, pixels_of, unpack_pixels,
 )
 from fastconv._core.arena cimport Scratch, acquire
-from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.geometry cimport FILLED, Geometry, View, shown, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_CHAIN, FC_DOT_FILTERS, fc_dots, fc_kernels
 
@@ -265,7 +265,10 @@ cdef void _gather(const Layout* plan, const fc_kernels* k, const View* x, Py_ssi
     last = min(tile_count(max(g.input[2] - origin[2], 0), g.dilation[2]), g.kernel[2])
     for i in range(3):
         if origin[i] < 0 or origin[i] + (g.kernel[i] - 1) * g.dilation[i] >= g.input[i]:
-            memset(to, 0, plan.row)
+            if g.padding != FILLED:
+                _gather_mapped(plan, x.data + pixel // plan.image * x.batch, x, origin, to)
+                return
+            fill(to, plan.row // size, size, g.fill)
             break
     for a in range(g.kernel[0]):
         d = origin[0] + a * g.dilation[0]
@@ -284,6 +287,21 @@ cdef void _gather(const Layout* plan, const fc_kernels* k, const View* x, Py_ssi
                 for c in range(plan.channels):
                     copy_elements(from_ + c * x.channel, step, target + c * plan.taps * size, size,
                                   last - first, size)
+
+
+cdef void _gather_mapped(const Layout* plan, const char* image, const View* x, const Py_ssize_t* origin,
+                         char* to) noexcept nogil:
+    """A window that reaches into padding which shows elements of the image, whose start is given."""
+    cdef const Geometry* g = &plan.g
+    cdef Py_ssize_t a, b, c, d, h
+    for a in range(g.kernel[0]):
+        d = shown(g, 0, origin[0] + a * g.dilation[0]) * x.axis[0]
+        for b in range(g.kernel[1]):
+            h = shown(g, 1, origin[1] + b * g.dilation[1]) * x.axis[1]
+            for c in range(g.kernel[2]):
+                copy_elements(image + d + h + shown(g, 2, origin[2] + c * g.dilation[2]) * x.axis[2],
+                              x.channel, to, plan.taps * plan.size, plan.channels, plan.size)
+                to += plan.size
 
 
 cdef void _task(const void* work, Py_ssize_t task, int thread) noexcept nogil:

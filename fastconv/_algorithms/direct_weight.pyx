@@ -15,7 +15,7 @@ from fastconv._algorithms._panels cimport (
 )
 from fastconv._algorithms._weight_sums cimport Sums, add_vectors, fill_ones, store_sums
 from fastconv._core.arena cimport Scratch, acquire
-from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.geometry cimport FILLED, Geometry, View, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
 
@@ -137,6 +137,8 @@ cdef class WeightGradient(Direct):
         cdef int width, i
         self.inner = self.outer = self.g
         self.outer.in_channels = self.g.out_channels
+        self.outer.padding = FILLED
+        self.outer.fill = 0
         for i in range(3):
             self.outer.input[i] = self.g.output[i]
             self.outer.kernel[i] = self.outer.stride[i] = self.outer.dilation[i] = 1

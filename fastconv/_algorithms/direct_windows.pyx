@@ -47,6 +47,8 @@ cdef struct Operands:
 
 def supports(problem):
     reason = _supports(problem)
+    if problem.padding_mode != "zeros":
+        return "leaves out what lies outside: is for zeros around the input"
     if reason is not None:
         return reason
     kernel, step = problem.kernel[-2:], _step(problem)

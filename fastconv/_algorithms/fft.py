@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .._core import fft
+from .._core.padding import pad
 
 name = "fft"
 kinds = ("conv",)
@@ -86,7 +87,7 @@ def run(problem, packed, inputs, outputs, threads):
         x, y = np.moveaxis(x, -1, 1), np.moveaxis(y, -1, 1)
     sizes = _blocks(p)
     steps = [b - e + 1 for b, e in zip(sizes, p.extent)]
-    windows = sliding_window_view(_padded(p, x), sizes, tuple(range(2, 2 + p.ndim)))
+    windows = sliding_window_view(pad(p, x, _padded_sizes(p)), sizes, tuple(range(2, 2 + p.ndim)))
     windows = windows[(slice(None), slice(None), *(slice(None, None, s) for s in steps))]
     shift = None if bias is None else bias.reshape(-1, *(1,) * p.ndim)
     places = list(product(range(p.batch), *map(range, windows.shape[2 : 2 + p.ndim])))
@@ -182,15 +183,3 @@ def _padded_sizes(problem):
     sizes = _blocks(problem)
     counts = _block_counts(problem, sizes)
     return [(c - 1) * (b - e + 1) + b for c, b, e in zip(counts, sizes, problem.extent)]
-
-
-def _padded(problem, x):
-    to = np.zeros((*x.shape[:2], *_padded_sizes(problem)), x.dtype)
-    source, target = [slice(None)] * 2, [slice(None)] * 2
-    for pad, size, whole in zip(problem.pad_begin, problem.input, to.shape[2:]):
-        start, crop = max(pad, 0), max(-pad, 0)
-        count = max(min(size - crop, whole - start), 0)
-        source.append(slice(crop, crop + count))
-        target.append(slice(start, start + count))
-    to[tuple(target)] = x[tuple(source)]
-    return to

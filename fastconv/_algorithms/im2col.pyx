@@ -7,12 +7,11 @@ from math import prod
 
 import numpy as np
 
-from libc.string cimport memset
 
-from fastconv._algorithms._packing cimport copy_elements
+from fastconv._algorithms._packing cimport copy_elements, fill
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core cimport blas
-from fastconv._core.geometry cimport Geometry, View, canonical, view_of
+from fastconv._core.geometry cimport FILLED, Geometry, View, canonical, shown, view_of
 
 name = "im2col"
 kinds = ("conv",)
@@ -145,20 +144,27 @@ cdef void _fill_row(const Geometry* g, const View* x, const char* plane, Py_ssiz
     cdef Py_ssize_t offset_w = tap % g.kernel[2] * g.dilation[2] - g.pad[2]
     cdef Py_ssize_t offset_h = tap // g.kernel[2] % g.kernel[1] * g.dilation[1] - g.pad[1]
     cdef Py_ssize_t offset_d = tap // g.kernel[2] // g.kernel[1] * g.dilation[0] - g.pad[0]
-    cdef Py_ssize_t done = 0, column, line, here, d, h, start, stop
+    cdef Py_ssize_t done = 0, column, line, here, d, h, start, stop, i
     while done < count:
         column = (first + done) % g.output[2]
         line = (first + done) // g.output[2]
         here = min(g.output[2] - column, count - done)
-        d = line // g.output[1] * g.stride[0] + offset_d
-        h = line % g.output[1] * g.stride[1] + offset_h
+        d = shown(g, 0, line // g.output[1] * g.stride[0] + offset_d)
+        h = shown(g, 1, line % g.output[1] * g.stride[1] + offset_h)
         # Outputs [start, stop) of these see the input along the row, the others its padding.
         start = stop = here
-        if 0 <= d < g.input[0] and 0 <= h < g.input[1]:
+        if d >= 0 and h >= 0:
             start = min(max(_ceil(-offset_w, g.stride[2]) - column, 0), here)
             stop = min(max(_ceil(g.input[2] - offset_w, g.stride[2]) - column, start), here)
-        memset(to + done, 0, start * sizeof(real))
-        memset(to + done + stop, 0, (here - stop) * sizeof(real))
+        if g.padding == FILLED:
+            fill(<char*> (to + done), start, sizeof(real), g.fill)
+            fill(<char*> (to + done + stop), here - stop, sizeof(real), g.fill)
+        else:
+            for i in range(here):
+                if not start <= i < stop:
+                    to[done + i] = (<const real*> (
+                        plane + d * x.axis[0] + h * x.axis[1]
+                        + shown(g, 2, (column + i) * g.stride[2] + offset_w) * x.axis[2]))[0]
         if start < stop:
             copy_elements(
                 plane + d * x.axis[0] + h * x.axis[1]

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from .._core import integers
+from .._core.padding import pad
 
 name = "reference"
 kinds = ("conv",)
@@ -48,7 +49,7 @@ def run(problem, packed, inputs, outputs, threads):
     last = p.layout == "channels_last"
     if last:
         x, y = np.moveaxis(x, -1, 1), np.moveaxis(y, -1, 1)
-    wide = _accumulator(x, packed, bias)
+    wide = _accumulator(x, packed, bias, p.padding_value)
     # Pad first: zeros put among Python integers would be NumPy's.
     padded = pad(problem, x).astype(wide, copy=False)
     weight = packed.astype(wide, copy=False)
@@ -75,20 +76,8 @@ def run(problem, packed, inputs, outputs, threads):
             y[...] = total
 
 
-def pad(problem, x):
-    """Channels-first `x`, zero-padded and cropped to exactly what the windows touch."""
-    grow, crop = [(0, 0), (0, 0)], [slice(None), slice(None)]
-    for i in range(problem.ndim):
-        need = (problem.output[i] - 1) * problem.stride[i] + problem.extent[i]
-        before = problem.pad_begin[i]
-        grow.append((max(before, 0), max(need - before - problem.input[i], 0)))
-        start = max(-before, 0)
-        crop.append(slice(start, start + need))
-    return np.pad(x, grow)[tuple(crop)]
-
-
-def _accumulator(x, weight, bias):
+def _accumulator(x, weight, bias, around):
     """The dtype of the sums: wide integers, or double precision."""
     if x.dtype.kind in "iu":
-        return integers.accumulator(integers.bound(x, weight, bias))
+        return integers.accumulator(integers.bound(x, weight, bias, around))
     return np.complex128 if x.dtype.kind == "c" else np.float64

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from .._core import integers
+from .._core.padding import pad
 
 name = "reference"
 kinds = ("grad_weight",)
@@ -47,6 +48,9 @@ def run(problem, packed, inputs, outputs, threads):
     p = problem
     if p.layout == "channels_last":
         x, grad_output = np.moveaxis(x, -1, 1), np.moveaxis(grad_output, -1, 1)
+    if p.padding_mode != "zeros":
+        x = pad(p, x)
+        p = p._replace(input=x.shape[2:], pad_begin=(0,) * p.ndim)
     wide = _accumulator(x, grad_output)
     x = x.astype(wide, copy=False).reshape(p.batch, p.groups, -1, *p.input)
     grad_output = grad_output.astype(wide, copy=False).reshape(p.batch, p.groups, -1, *p.output)

@@ -68,6 +68,8 @@ def supports(problem):
     channels, filters = (n // problem.groups for n in (problem.in_channels, problem.out_channels))
     if problem.dtype != "float32":
         return f"splits float32, not {problem.dtype}"
+    if problem.padding_value:
+        return f"pads with zeros, not with {problem.padding_value}"
     if not has_tile_unit():
         return "this machine, or the level in use, has no tile unit"
     if problem.groups > 1 and min(channels, filters) < LEAST_OF_GROUP:

@@ -15,13 +15,13 @@ from libc.string cimport memset
 from fastconv._algorithms._direct import NEAR_WEIGHTS, supports as _supports
 from fastconv._algorithms._boxes cimport Box
 from fastconv._algorithms._direct cimport Direct, Weights, step_cycles, tile_count
-from fastconv._algorithms._packing cimport Pixels, pack_pixels, pixels_of, unpack_pixels
+from fastconv._algorithms._packing cimport Pixels, fill, pack_pixels, pixels_of, unpack_pixels
 from fastconv._algorithms._winograd_tiles cimport (
     Unit, Units, cut, slices_of, tile_origins, tiles_along, unit_at,
 )
 from fastconv._algorithms._slots cimport Slots, must_pack, slot_of, slots_for
 from fastconv._core.arena cimport Scratch, acquire
-from fastconv._core.geometry cimport Geometry, View, view_of
+from fastconv._core.geometry cimport Geometry, View, shown, view_of
 from fastconv._core.team cimport note, share
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile, fc_winograd
 
@@ -74,7 +74,7 @@ cdef struct Operands:
     View y
     const char* weights
     const char* bias           # on whole register tiles, or NULL
-    const char* zeros          # a pixel outside the image
+    const char* outside        # a pixel that is filled
     const Py_ssize_t* rows     # first outputs of the tiles
     const Py_ssize_t* columns
     const Py_ssize_t* scalar_taps   # of the depth
@@ -183,7 +183,7 @@ cdef Py_ssize_t _offsets_bytes(const Geometry* g, const Layout* plan) noexcept n
 
 
 cdef Py_ssize_t _tables_bytes(const Geometry* g, const Layout* plan, Py_ssize_t size) noexcept nogil:
-    """Scratch for tables of offsets, zeros and bias."""
+    """Scratch for tables of offsets, padding and bias."""
     return (_offsets_bytes(g, plan) + _pages(g.in_channels // g.groups * size)
             + _pages(g.groups * plan.blocks * plan.lanes * size))
 
@@ -337,8 +337,8 @@ cdef class Winograd(Direct):
         cdef Py_ssize_t lines = g.batch * plan.copied.rows
         cdef int odd = 0
         cdef Py_ssize_t* offsets = <Py_ssize_t*> scratch
-        cdef char* zeros = scratch + _offsets_bytes(g, plan)
-        cdef char* padded_bias = zeros + _pages(self.channels * self.size)
+        cdef char* outside = scratch + _offsets_bytes(g, plan)
+        cdef char* padded_bias = outside + _pages(self.channels * self.size)
         cdef char* copy = padded_bias + _pages(g.groups * bias_bytes)
         o.rows = offsets
         tile_origins(g, 1, plan.outputs, offsets)
@@ -351,8 +351,8 @@ cdef class Winograd(Direct):
         for i in range(g.kernel[0]):
             offsets[i] = i * g.dilation[0] * plan.i_slice
             offsets[g.kernel[0] + i] = i * self.channels * plan.lanes * self.size
-        memset(zeros, 0, self.channels * self.size)
-        o.zeros = zeros
+        fill(outside, self.channels, self.size, g.fill)
+        o.outside = outside
         o.bias = NULL
         if bias != NULL:
             o.bias = padded_bias
@@ -407,12 +407,12 @@ cdef class Winograd(Direct):
             if g.kernel[0] == 1:
                 plane = t.origin[0] + slice
                 image = plane // g.output[0]
-                at = plane % g.output[0] * g.stride[0] - g.pad[0]
+                at = shown(g, 0, plane % g.output[0] * g.stride[0] - g.pad[0])
             else:
                 image = t.run
-                at = t.origin[0] * g.stride[0] + slice - g.pad[0]
+                at = shown(g, 0, t.origin[0] * g.stride[0] + slice - g.pad[0])
             source = NULL
-            if 0 <= at < g.input[0]:
+            if at >= 0:
                 source = (o.x.data + image * o.x.batch + at * o.x.axis[0]
                           + t.group * self.channels * self.size)
             for r in range(first, last):
@@ -422,25 +422,25 @@ cdef class Winograd(Direct):
 
     cdef void row_inputs(self, const Layout* plan, const Operands* o, const char* source, Py_ssize_t row,
                          const Py_ssize_t* columns, Py_ssize_t tiles, char* to) noexcept nogil:
-        """A row of tiles; without a source they are zeros."""
+        """A row of tiles; without a source they are padding."""
         cdef const Geometry* g = &self.g
         cdef Py_ssize_t side = plan.outputs + 2, i, j, tile, h, w
         cdef const char* lines[8]
         cdef const char* pixels[MOST_POINTS]
         for i in range(side):
-            h = row + i * g.dilation[1] - g.pad[1]
+            h = shown(g, 1, row + i * g.dilation[1] - g.pad[1])
             lines[i] = NULL
-            if source != NULL and 0 <= h < g.input[1]:
+            if source != NULL and h >= 0:
                 lines[i] = source + h * o.x.axis[1]
         for tile in range(tiles):
             for j in range(side):
-                w = columns[tile] + j * g.dilation[2] - g.pad[2]
-                if 0 <= w < g.input[2]:
+                w = shown(g, 2, columns[tile] + j * g.dilation[2] - g.pad[2])
+                if w >= 0:
                     for i in range(side):
-                        pixels[i * side + j] = o.zeros if lines[i] == NULL else lines[i] + w * o.x.axis[2]
+                        pixels[i * side + j] = o.outside if lines[i] == NULL else lines[i] + w * o.x.axis[2]
                 else:
                     for i in range(side):
-                        pixels[i * side + j] = o.zeros
+                        pixels[i * side + j] = o.outside
             self.k.winograd[plan.variant].inputs(pixels, to + tile * plan.i_tile, plan.i_point,
                                                  self.channels)
 

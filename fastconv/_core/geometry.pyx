@@ -2,6 +2,8 @@
 
 cimport numpy as cnp
 
+from fastconv._core.padding import MODES
+
 cnp.import_array()
 
 
@@ -25,6 +27,10 @@ cdef Geometry canonical(problem) except *:
     _copy_axes(problem.pad_end, g.pad_end, 0)
     _copy_axes(problem.output, g.output, 1)
     g.adaptive = problem.adaptive
+    g.padding = FILLED
+    if problem.padding_mode in MODES:
+        g.padding = [REFLECT, SYMMETRIC, REPLICATE, CIRCULAR][list(MODES).index(problem.padding_mode)]
+    g.fill = problem.padding_value
     return g
 
 

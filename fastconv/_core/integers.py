@@ -5,10 +5,13 @@ import numpy as np
 from .dtypes import EXACT_UP_TO
 
 
-def bound(x, weight, bias=None):
-    """An upper bound on the magnitude of every partial sum of a convolution, as a float."""
+def bound(x, weight, bias=None, around=0):
+    """An upper bound on the magnitude of every partial sum of a convolution, as a float.
+
+    `around` is the value that `x` is padded with.
+    """
     filters = np.abs(weight.astype(np.float64)).reshape(len(weight), -1).sum(axis=1)
-    largest = filters.max(initial=0.0) * _magnitude(x)
+    largest = filters.max(initial=0.0) * max(_magnitude(x), abs(around))
     # Sums of 2**53 terms at most: far more than the rounding of the sum above can amount to.
     return (largest + (_magnitude(bias) if bias is not None else 0.0)) * (1 + 1e-6)
 

@@ -1,6 +1,7 @@
-"""Padding modes other than zeros: the padded input is materialised before a problem is posed.
+"""Padding modes: what an input shows beyond its ends; padded copies, and gradients folded back.
 
-Its gradient is folded back: what several padded elements were copied from gets their sum.
+In a mode of MODES, elements of the padding are copies of elements of the input; the gradient of an
+element is then the sum of those of its copies.
 """
 
 import numpy as np
@@ -9,46 +10,53 @@ import numpy as np
 MODES = {"reflect": "reflect", "symmetric": "symmetric", "replicate": "edge", "circular": "wrap"}
 
 
-def materialise(op, x, pads, spatial, mode):
-    """`x` padded (and, for negative values, cropped) along its `spatial` axes.
+def pad(problem, x, sizes=None):
+    """Channels-first `x` with its padding: what the windows touch, or as many elements as `sizes`."""
+    p = problem
+    for i in range(p.ndim):
+        size = (p.output[i] - 1) * p.stride[i] + p.extent[i] if sizes is None else sizes[i]
+        before, after = p.pad_begin[i], size - p.pad_begin[i] - p.input[i]
+        if p.padding_mode in MODES:
+            if before > 0 or after > 0:
+                x = x.take(origin(p.input[i], before, after, p.padding_mode), 2 + i)
+                continue
+        elif before > 0 or after > 0:
+            grow = [(0, 0)] * x.ndim
+            grow[2 + i] = max(before, 0), max(after, 0)
+            value = p.padding_value if p.padding_mode == "constant" else 0
+            x = np.pad(x, grow, constant_values=value)
+        start = max(-before, 0)
+        x = x[(slice(None),) * (2 + i) + (slice(start, start + size),)]
+    return x
 
-    Cropping comes after padding, as if the whole padded array had been made first.
-    """
-    grow = [(0, 0)] * x.ndim
-    for axis, (before, after) in zip(spatial, pads):
-        _refuse_empty(op, x.shape[axis], before, after, axis, mode)
-        if min(before, after) < 0:
-            x = x.take(_origin(x.shape[axis], before, after, mode), axis)
-        else:
-            grow[axis] = before, after
-    return np.pad(x, grow, mode=MODES[mode]) if any(map(any, grow)) else x
 
-
-def fold(op, padded, shape, pads, spatial, mode):
-    """The adjoint of `materialise`: the gradient of an input of `shape` from that of its padding."""
+def fold(padded, shape, pads, spatial, mode):
+    """The gradient of an input of `shape` from that of its padding along the `spatial` axes."""
     for axis, (before, after) in zip(spatial, pads):
         size = shape[axis]
-        _refuse_empty(op, size, before, after, axis, mode)
-        origin = _origin(size, before, after, mode)
+        sources = origin(size, before, after, mode)
         total = np.zeros((*padded.shape[:axis], size, *padded.shape[axis + 1 :]), padded.dtype)
         at = (slice(None),) * axis
         # The input itself is one run of them.
-        count = len(origin)
+        count = len(sources)
         start = min(max(before, 0), count)
         stop = max(min(before + size, count), start)
         if start < stop:
             total[(*at, slice(start - before, stop - before))] = padded[(*at, slice(start, stop))]
         for i in (*range(start), *range(stop, count)):
-            total[(*at, origin[i])] += padded[(*at, i)]
+            if sources[i] >= 0:
+                total[(*at, sources[i])] += padded[(*at, i)]
         padded = total
     return padded
 
 
-def _origin(size, before, after, mode):
-    """Which element of an axis of `size` every padded one is a copy of."""
+def origin(size, before, after, mode):
+    """Which element of an axis of `size` every padded one is a copy of; -1 for none."""
     at = np.arange(-before, max(size + after, -before))
     if not size:
         return at
+    if mode == "constant":
+        return np.where((at >= 0) & (at < size), at, -1)
     if mode == "replicate":
         return at.clip(0, size - 1)
     if mode == "circular":
@@ -57,8 +65,3 @@ def _origin(size, before, after, mode):
     twice = 1 if mode == "symmetric" else 0
     at %= max(2 * (size - 1 + twice), 1)
     return np.minimum(at, 2 * (size - 1) + twice - at)
-
-
-def _refuse_empty(op, size, before, after, axis, mode):
-    if (before > 0 or after > 0) and size == 0:
-        raise ValueError(f"{op}: cannot pad the empty axis {axis} in mode {mode!r}")

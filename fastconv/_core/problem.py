@@ -4,14 +4,17 @@ from math import prod
 from typing import NamedTuple
 
 from .dtypes import SHORT_NAMES, TABLE
+from .padding import MODES
 from .sizes import effective_kernel
 
 LAYOUTS = ("channels_first", "channels_last")
 # Gradients have the sizes of the convolution that they belong to.
 CONVOLUTIONS = ("conv", "grad_input", "grad_weight", "local")
 POOLINGS = ("max_pool", "argmax_pool", "avg_pool", "grad_max_pool", "grad_avg_pool")
+PADDING_MODES = ("zeros", "constant", *MODES)
 # Precisions that are spelled out; "exact" admits no rounding at all, for integers on floats.
 _TIERS = ("high", "medium", "exact")
+_FLAGS = {"bias", "relu", "nopad", "adaptive", *_TIERS, *PADDING_MODES}
 _SHORT_LAYOUT = {"channels_first": "cf", "channels_last": "cl"}
 _LONG_LAYOUT = {short: long for long, short in _SHORT_LAYOUT.items()}
 
@@ -20,9 +23,8 @@ class Problem(NamedTuple):
     """One operation on given sizes; a tuple, so it hashes and compares at C speed.
 
     Sizes are those of the arrays; `pad_begin` may be negative (it crops), `pad_end` is as given
-    by the user and matters only to average pooling: `output` already follows from it. Padding is
-    by zeros (convolution) or neutral (pooling); other modes are materialised before. Gradients of
-    pooling have the sizes of the pooling.
+    by the user and matters only to average pooling: `output` already follows from it. Padding of
+    pooling is neutral. Gradients of pooling have the sizes of the pooling.
     """
 
     kind: str  # one of CONVOLUTIONS or POOLINGS
@@ -47,6 +49,8 @@ class Problem(NamedTuple):
     # Pooling: windows part the input evenly; output `o` sees input * o // output to
     # ceil(input * (o + 1) / output), and `kernel` is the largest of them.
     adaptive: bool = False
+    padding_mode: str = "zeros"  # convolution: one of PADDING_MODES
+    padding_value: float = 0.0  # of "constant"
 
     @property
     def ndim(self):
@@ -125,6 +129,10 @@ class Problem(NamedTuple):
             words.append(f"div{self.divisor}")
         if self.adaptive:
             words.append("adaptive")
+        if self.padding_mode != "zeros":
+            words.append(self.padding_mode)
+        if self.padding_mode == "constant":
+            words.append(f"v{self.padding_value!r}")
         return " ".join(words)
 
     @classmethod
@@ -132,7 +140,7 @@ class Problem(NamedTuple):
         """The problem that `line` spells."""
         try:
             kind, dtype, layout, *words = line.split()
-            flags = {w for w in words if w in ("bias", "relu", "nopad", "adaptive", *_TIERS)}
+            flags = {w for w in words if w in _FLAGS}
             divisor = next((int(w[3:]) for w in words if w.startswith("div")), 0)
             fields = {w[0]: w[1:] for w in words if w not in flags and not w.startswith("div")}
             sizes = {key: tuple(map(int, fields[key].split("x"))) for key in "ifsdpqo"}
@@ -143,6 +151,8 @@ class Problem(NamedTuple):
                 precision=next((p for p in _TIERS if p in flags), "highest"),
                 count_include_pad="nopad" not in flags, divisor=divisor,
                 adaptive="adaptive" in flags,
+                padding_mode=next((m for m in PADDING_MODES if m in flags), "zeros"),
+                padding_value=float(fields.get("v", 0)),
             )  # fmt: skip
         except (ValueError, KeyError) as error:
             raise ValueError(f"not the spelling of a problem: {line!r}") from error

@@ -1,7 +1,7 @@
 """Convolution in dtypes without kernels of their own, expressed by real native convolutions.
 
 Every function takes ``native``, a convolution of float32 or float64 arrays that returns a new
-array, and ``reference``, one that takes any dtype.
+array, and ``reference``, one that takes any dtype; `around` is what the input is padded with.
 """
 
 import numpy as np
@@ -16,9 +16,9 @@ def half(native, x, weight, bias, groups, channel_axis):
         return y.astype(x.dtype)
 
 
-def integer(native, reference, x, weight, bias, groups, channel_axis):
+def integer(native, reference, around, x, weight, bias, groups, channel_axis):
     """Integers, exactly: in floats that hold every sum, or else in wide integers."""
-    carrier = integers.carrier(integers.bound(x, weight, bias))
+    carrier = integers.carrier(integers.bound(x, weight, bias, around))
     if carrier is None:
         return reference(x, weight, bias, groups)
     total = native(*(a if a is None else a.astype(carrier) for a in (x, weight, bias)), groups)
@@ -50,9 +50,10 @@ def complex_(native, x, weight, bias, groups, channel_axis):
     return np.moveaxis(out, 1, channel_axis)
 
 
-def integer_weight(native, reference, x, grad_output, channel_axis):
+def integer_weight(native, reference, around, x, grad_output, channel_axis):
     """Weight gradients of integers, exactly, as `integer` does."""
-    carrier = integers.carrier(integers.bound(x, np.moveaxis(grad_output, channel_axis, 0)))
+    limit = integers.bound(x, np.moveaxis(grad_output, channel_axis, 0), around=around)
+    carrier = integers.carrier(limit)
     if carrier is None:
         return reference(x, grad_output)
     total = native(x.astype(carrier), grad_output.astype(carrier))

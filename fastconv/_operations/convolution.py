@@ -1,14 +1,16 @@
 """Convolution, in 1-D, 2-D and 3-D."""
 
 from functools import partial
+from numbers import Complex, Number, Real
 
 import numpy as np
 
-from .._core import integers, padding as padding_modes, sizes
+from .._core import integers, sizes
 from .._core.arguments import as_int, as_ints, one_of, split_input
 from .._core.arrays import Form, native
 from .._core.outputs import stand_in
-from .._core.problem import Problem
+from .._core.padding import MODES, pad
+from .._core.problem import PADDING_MODES, Problem
 from .._core.processor import memory
 from .._core.settings import current
 from .._kernels.isa import active
@@ -20,12 +22,9 @@ from ._stride_phases import fill
 
 names = {f"conv{ndim}d": ("input",) for ndim in (1, 2, 3)}
 
-PADDING_MODES = ("zeros", *padding_modes.MODES)
-
-
 def convolve(
     op, ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
-    flip, activation, precision, algorithm, out,
+    padding_value, flip, activation, precision, algorithm, out,
 ):  # fmt: skip
     """What the public functions do with their arguments; `op` is the name, for errors."""
     # The key, and what was found by it, are about arrays.
@@ -43,8 +42,9 @@ def convolve(
             padding if padding.__class__ is int else repr(padding),
             dilation if dilation.__class__ is int else repr(dilation),
             groups if groups.__class__ is int else repr(groups),
-            data_format, padding_mode, flip, flip.__class__, activation, precision, algorithm,
-            settings, active(),
+            data_format, padding_mode,
+            padding_value if padding_value.__class__ is int else repr(padding_value),
+            flip, flip.__class__, activation, precision, algorithm, settings, active(),
         )  # fmt: skip
         call = _calls.find(key)
     except TypeError:  # an option of no hash, which cannot be valid
@@ -52,7 +52,7 @@ def convolve(
     if call is None:
         call = ConvCall(parse_conv(
             op, ndim, input, weight, bias, stride, padding, dilation, groups,
-            data_format, padding_mode, flip, activation, precision, algorithm, settings,
+            data_format, padding_mode, padding_value, flip, activation, precision, algorithm, settings,
         ))  # fmt: skip
         _calls.keep(key, call)
     return call.run(weight, bias, None, input, out)
@@ -63,8 +63,8 @@ def parse(name, arguments, settings, prepacked=False):
     a = arguments
     return ConvCall(parse_conv(
         name, axes_of(name), a["input"], a["weight"], a["bias"], a["stride"], a["padding"],
-        a["dilation"], a["groups"], a["data_format"], a["padding_mode"], a["flip"],
-        a["activation"], a["precision"], a["algorithm"], settings,
+        a["dilation"], a["groups"], a["data_format"], a["padding_mode"], a["padding_value"],
+        a["flip"], a["activation"], a["precision"], a["algorithm"], settings,
     ), prepacked)  # fmt: skip
 
 
@@ -77,14 +77,17 @@ class ConvCall:
 
     __slots__ = (
         "op", "problem", "settings", "dtype", "output_shape", "_executable", "_unbatched",
-        "_materialise", "_flip", "_lower", "_plain", "_form",
+        "_flip", "_lower", "_plain", "_form", "_around",
     )  # fmt: skip
 
     def __init__(self, arguments, prepacked=False):
         (
-            self.op, self.problem, self.settings, self.dtype, row, self._unbatched, self._flip,
-            self._materialise,
+            self.op, self.problem, self.settings, self.dtype, row, self._unbatched, self._flip, _,
         ) = arguments  # fmt: skip
+        self._around = None
+        if row.family == "complex" and self.problem.padding_value:
+            # Real and imaginary parts become channels, which have one value around them.
+            self._around, self.problem = self.problem, grown(self.problem)
         shape = self._result_shape(self.problem)
         self.output_shape = shape[1:] if self._unbatched else shape
         self._form = Form(self.output_shape, self.dtype)
@@ -101,7 +104,6 @@ class ConvCall:
             self._executable = self._choose(self.problem, self.settings, prepacked=prepacked)
         self._plain = (
             self._executable is not None and not self._unbatched and not self._rearranges()
-            and self._materialise is None
         )  # fmt: skip
 
     # What a transposed convolution does in another way.
@@ -138,10 +140,7 @@ class ConvCall:
         if self._executable is None:
             problem, settings, note = self._otherwise(input, weight, bias)
             return [Asked(problem, settings, planner.choose(problem, settings), note=note)]
-        note = ""
-        if self._materialise is not None:
-            note = f"after padding in mode {self._materialise[2]!r}"
-        return [Asked(self.problem, self.settings, self._executable, True, note)]
+        return [Asked(self.problem, self.settings, self._executable, True)]
 
     def _otherwise(self, input, weight, bias):
         """(problem, settings, note) where a dtype is computed in another."""
@@ -150,7 +149,7 @@ class ConvCall:
         if self.dtype.kind not in "iu" or stands_in(input):
             return problem, self.settings, note
         # The integers at hand decide.
-        carrier = integers.carrier(integers.bound(input, self._rearranged(weight), bias))
+        carrier = integers.carrier(integers.bound(input, self._rearranged(weight), bias, self.problem.padding_value))
         if carrier is None:
             note = f"{name} in wide integers: no float holds these sums exactly"
             return self.problem, self.settings._replace(algorithm="reference"), note
@@ -195,12 +194,11 @@ class ConvCall:
         return out
 
     def _operands(self, input, weight, target):
-        """What the room sees: batched, padded, the kernel the right way round."""
+        """What the room sees: batched, the kernel the right way round."""
         if self._unbatched:
             input, target = input[None], target[None]
-        if self._materialise is not None:
-            pads, axes, mode = self._materialise
-            input = padding_modes.materialise(self.op, input, pads, axes, mode)
+        if self._around is not None:
+            input = padded(self._around, input)
         return input, self._rearranged(weight), target
 
     def _general(self, input, weight, bias, target, packed):
@@ -213,7 +211,7 @@ class ConvCall:
             axis = input.ndim - 1 if self.problem.layout == "channels_last" else 1
             lowered = [self._native]
             if self._lower is _lowering.integer:
-                lowered.append(self._reference)
+                lowered += self._reference, self.problem.padding_value
             target[...] = self._lower(*lowered, input, weight, bias, self.problem.groups, axis)
 
     def _native(self, x, weight, bias, groups):
@@ -236,7 +234,7 @@ class ConvCall:
 
 def parse_conv(
     op, ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
-    flip, activation, precision, algorithm, settings,
+    padding_value, flip, activation, precision, algorithm, settings,
 ):  # fmt: skip
     """The ConvArguments of a convolution; ValueError or TypeError if any of them is wrong."""
     settings = check_options(op, data_format, activation, precision, algorithm, settings)
@@ -257,28 +255,79 @@ def parse_conv(
     # A kernel that fits once makes no step.
     stride = tuple(s if n > 1 else 1 for s, n in zip(stride, output))
 
-    materialise = None
-    if padding_mode != "zeros":
-        axes = tuple(range(1, 1 + ndim) if last else range(2, 2 + ndim))
-        materialise = (pads, axes, padding_mode)
-        spatial = tuple(max(n + b + a, 0) for n, (b, a) in zip(spatial, pads))
-        pads = ((0, 0),) * ndim
+    dtype = input.dtype.newbyteorder("=")
+    if padding_mode == "constant":
+        padding_value = _check_value(op, padding_value, dtype)
+        if padding_value == 0:
+            padding_mode = "zeros"
+    elif not padding_value.__class__ in (int, float) or padding_value:
+        raise ValueError(
+            f"{op}: padding_value {padding_value!r} is for padding_mode 'constant', "
+            f"not {padding_mode!r}"
+        )
+    else:
+        padding_value = 0.0
+    if not any(before > 0 or after > 0 for before, after in pads):
+        padding_mode, padding_value = "zeros", 0.0  # there is no padding
+    if padding_mode in MODES:
+        _check_copies(op, batch, channels, spatial, pads, padding_mode, dtype)
 
     problem = Problem(
         "conv", problem_dtype(row, input.dtype), data_format, batch, channels, len(weight), groups,
         spatial, kernel, stride, dilation, tuple(before for before, _ in pads),
         tuple(after for _, after in pads), output, bias=bias is not None,
-        relu=activation == "relu", precision=tier(row, settings),
+        relu=activation == "relu", precision=tier(row, settings), padding_mode=padding_mode,
+        padding_value=padding_value,
     )  # fmt: skip
-    dtype = input.dtype.newbyteorder("=")
     sizes.check_total(op, "the result", problem.output_shape, dtype.itemsize)
-    if materialise is not None:
-        shape = problem.input_shape
-        sizes.check_total(op, "the padded input", shape, dtype.itemsize, memory())
     return ConvArguments(
         op, problem, settings, dtype, row, input.ndim == ndim + 1,
-        (Ellipsis, *(slice(None, None, -1),) * ndim) if flip else None, materialise,
+        (Ellipsis, *(slice(None, None, -1),) * ndim) if flip else None, pads,
     )  # fmt: skip
+
+
+def _check_value(op, value, dtype):
+    """`value` in `dtype`, if that holds it."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Number):
+        raise TypeError(f"{op}: padding_value must be a number, got {value!r}")
+    if isinstance(value, Complex) and not isinstance(value, Real) and dtype.kind != "c":
+        raise TypeError(f"{op}: padding_value {value!r} is complex, the input is {dtype}")
+    if dtype.kind not in "iu":
+        with np.errstate(over="ignore"):
+            kept = np.asarray(value).astype(dtype)
+        return complex(kept) if dtype.kind == "c" else float(kept)
+    info = np.iinfo(dtype)
+    if value != value or not info.min <= value <= info.max or int(value) != value:
+        raise ValueError(
+            f"{op}: padding_value {value!r} is no {dtype}; convert the input to a dtype that holds it"
+        )
+    return int(value)
+
+
+def grown(problem):
+    """`problem` for an input with its padding."""
+    sizes = zip(problem.output, problem.stride, problem.extent)
+    return problem._replace(
+        input=tuple((n - 1) * step + extent for n, step, extent in sizes),
+        pad_begin=(0,) * problem.ndim, pad_end=(0,) * problem.ndim, padding_mode="zeros",
+        padding_value=0.0,
+    )  # fmt: skip
+
+
+def padded(problem, x):
+    """A copy of the batch `x`, in the layout of a `problem`, with the padding that its windows see."""
+    if problem.layout == "channels_first":
+        return pad(problem, x)
+    return np.moveaxis(pad(problem, np.moveaxis(x, -1, 1)), 1, -1)
+
+
+def _check_copies(op, batch, channels, spatial, pads, mode, dtype):
+    """Errors where there is nothing to copy, or more copies than memory can hold."""
+    for axis, (size, (before, after)) in enumerate(zip(spatial, pads)):
+        if (before > 0 or after > 0) and size == 0:
+            raise ValueError(f"{op}: cannot pad the empty spatial axis {axis} in mode {mode!r}")
+    grown = (max(n + b + a, 0) for n, (b, a) in zip(spatial, pads))
+    sizes.check_total(op, "the padded input", (batch, channels, *grown), dtype.itemsize, memory())
 
 
 def _check_weight(op, ndim, input, weight, bias, channels, groups):

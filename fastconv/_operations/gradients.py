@@ -5,10 +5,11 @@ from math import prod
 
 import numpy as np
 
-from .._core import integers, padding as padding_modes
+from .._core import integers
 from .._core.arguments import as_shape
 from .._core.arrays import native
 from .._core.dtypes import TABLE
+from .._core.padding import MODES, fold
 from .._core.relu import through_relu
 from .._core.settings import current
 from .._kernels.isa import active
@@ -16,7 +17,7 @@ from .._planner import planner
 from . import _calls, _lowering
 from ._arguments import NEEDS, PER_SAMPLE, check_activated, check_gradient, check_needs
 from ._asked import Asked, axes_of, lowered
-from .convolution import parse_conv
+from .convolution import grown, padded, parse_conv
 from .transposed import TransposeCall
 
 # One of `needs` alone has a function of its own, that is given a size instead of an array.
@@ -38,7 +39,7 @@ def differentiate_input(
     input = _stand_in(op, "input_size", input_size, grad_output.dtype)
     return differentiate(
         op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("input",),
-        data_format, "zeros", False, None, None, None, None,
+        data_format, "zeros", 0, False, None, None, None, None,
     )[0]  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def differentiate_weight(
     weight = _stand_in(op, "weight_size", weight_size, input.dtype)
     return differentiate(
         op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("weight",),
-        data_format, "zeros", False, None, None, None, None,
+        data_format, "zeros", 0, False, None, None, None, None,
     )[1]  # fmt: skip
 
 
@@ -65,7 +66,7 @@ def _stand_in(op, what, shape, dtype):
 
 def differentiate(
     op, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
-    padding_mode, flip, activation, output, precision, algorithm,
+    padding_mode, padding_value, flip, activation, output, precision, algorithm,
 ):  # fmt: skip
     """What the public functions do with their arguments; `op` is the name, for errors."""
     # The key, and what was found by it, are about arrays.
@@ -78,8 +79,9 @@ def differentiate(
             # Equal as keys are 1, 1.0 and True, but not equally valid as arguments.
             *(n if n.__class__ is int else repr(n) for n in (stride, padding, dilation, groups)),
             needs if needs.__class__ is tuple else repr(needs),
-            data_format, padding_mode, flip, flip.__class__, activation, precision, algorithm,
-            settings, active(),
+            data_format, padding_mode,
+            padding_value if padding_value.__class__ is int else repr(padding_value),
+            flip, flip.__class__, activation, precision, algorithm, settings, active(),
         )  # fmt: skip
         call = _calls.find(key)
     except TypeError:  # an option of no hash, which cannot be valid
@@ -87,7 +89,8 @@ def differentiate(
     if call is None:
         call = parse_grad(
             op, ndim, input, weight, grad_output, stride, padding, dilation, groups,
-            needs, data_format, padding_mode, flip, activation, output, precision, algorithm, settings,
+            needs, data_format, padding_mode, padding_value, flip, activation, output, precision,
+            algorithm, settings,
         )  # fmt: skip
         _calls.keep(key, call)
     return call(input, weight, grad_output, output)
@@ -100,8 +103,8 @@ def _form(array):
 def parse(name, arguments, settings, prepacked=False):
     """The GradCall of a public function's `arguments`, by name; `prepacked`, for a plan."""
     a = {
-        "needs": NEEDS, "padding_mode": "zeros", "flip": False, "activation": None, "output": None,
-        "precision": None, "algorithm": None, **arguments,
+        "needs": NEEDS, "padding_mode": "zeros", "padding_value": 0, "flip": False,
+        "activation": None, "output": None, "precision": None, "algorithm": None, **arguments,
     }  # fmt: skip
     if "input_size" in a:
         a["needs"] = ("input",)
@@ -111,20 +114,22 @@ def parse(name, arguments, settings, prepacked=False):
         a["weight"] = _stand_in(name, "weight_size", a["weight_size"], a["input"].dtype)
     return parse_grad(
         name, axes_of(name), a["input"], a["weight"], a["grad_output"], a["stride"], a["padding"],
-        a["dilation"], a["groups"], a["needs"], a["data_format"], a["padding_mode"], a["flip"],
-        a["activation"], a["output"], a["precision"], a["algorithm"], settings, prepacked,
+        a["dilation"], a["groups"], a["needs"], a["data_format"], a["padding_mode"],
+        a["padding_value"], a["flip"], a["activation"], a["output"], a["precision"],
+        a["algorithm"], settings, prepacked,
     )  # fmt: skip
 
 
 def parse_grad(
     op, ndim, input, weight, grad_output, stride, padding, dilation, groups, needs, data_format,
-    padding_mode, flip, activation, output, precision, algorithm, settings, prepacked=False,
+    padding_mode, padding_value, flip, activation, output, precision, algorithm, settings,
+    prepacked=False,
 ):  # fmt: skip
     """The GradCall of gradients; ValueError or TypeError if an argument is wrong."""
     needs = check_needs(op, needs)
     arguments = parse_conv(
         op, ndim, input, weight, None, stride, padding, dilation, groups, data_format,
-        padding_mode, flip, None, precision, algorithm, settings,
+        padding_mode, padding_value, flip, None, precision, algorithm, settings,
     )  # fmt: skip
     shape = arguments.problem.output_shape
     shape = shape[1:] if arguments.unbatched else shape
@@ -154,6 +159,9 @@ class GradCall:
         if self._relu:
             self.data += ("output",)
         problem, settings, family = arguments.problem, arguments.settings, arguments.row.family
+        self._around = None
+        if family == "complex" and problem.padding_value:
+            self._around, problem = problem, grown(problem)
         self._last = problem.layout == "channels_last"
         self._complex = family == "complex"
         self._name = self.dtype.name
@@ -177,13 +185,25 @@ class GradCall:
     @staticmethod
     def _call_for_input(arguments, prepacked):
         """The call that gives the gradient to the input, of the weight and the gradient of the output."""
-        adjoint = arguments.problem._replace(kind="grad_input")
-        return TransposeCall(arguments._replace(problem=adjoint, materialise=None), prepacked)
+        p = arguments.problem
+        p = grown(p) if p.padding_mode in MODES else p._replace(padding_mode="zeros", padding_value=0.0)
+        return TransposeCall(arguments._replace(problem=p._replace(kind="grad_input")), prepacked)
 
     @staticmethod
     def _ends(input, grad_output):
         """What is the input of the convolution, and the gradient of its output."""
         return input, grad_output
+
+    @property
+    def _seen(self):
+        """Elements before and after the input, per axis, that windows see; negative ones it loses."""
+        p = self._arguments.problem
+        return [
+            (before, (n - 1) * stride + extent - before - size)
+            for before, n, stride, extent, size in zip(
+                p.pad_begin, p.output, p.stride, p.extent, p.input
+            )
+        ]
 
     @property
     def _channels(self):
@@ -216,8 +236,6 @@ class GradCall:
             return asked
         if self._half is not None:
             note = f"{self._name}, computed in {self._arguments.dtype.name} and rounded once"
-        elif self._arguments.materialise is not None:
-            note = f"after padding in mode {self._arguments.materialise[2]!r}"
         elif self._per_sample:
             note = f"for each of {self._batch} samples"
         if self._executable is not None:
@@ -284,17 +302,17 @@ class GradCall:
     def _grad_input(self, weight, grad_output, packed):
         shape = self._input_shape
         gradient = self._input.run(weight, None, packed, grad_output, None)
-        if self._arguments.materialise is None:
+        mode = self._arguments.problem.padding_mode
+        if mode not in MODES:
             return gradient
-        pads, axes, mode = self._arguments.materialise
-        if self._arguments.unbatched:
-            axes = tuple(axis - 1 for axis in axes)
+        first = (not self._arguments.unbatched) + (not self._last)
+        axes, pads = range(first, first + self.problem.ndim), self._seen
         if gradient.dtype.kind not in "iu":
-            return padding_modes.fold(self._arguments.op, gradient, shape, pads, axes, mode)
+            return fold(gradient, shape, pads, axes, mode)
         # A sum has at most as many terms as there are padded elements.
         limit = integers.bound(gradient, np.ones((1, 1))) * gradient.size
         wide = gradient.astype(integers.accumulator(limit))
-        total = padding_modes.fold(self._arguments.op, wide, shape, pads, axes, mode)
+        total = fold(wide, shape, pads, axes, mode)
         result = np.empty(shape, gradient.dtype)
         integers.store(total, result)
         return result
@@ -306,8 +324,8 @@ class GradCall:
             x = x.astype(a.dtype)
         if a.unbatched:
             x, grad_output = x[None], grad_output[None]
-        if a.materialise is not None:
-            x = padding_modes.materialise(a.op, x, *a.materialise)
+        if self._around is not None:
+            x = padded(self._around, x)
         if not self._per_sample:
             result = np.empty(self._weight_shape, a.dtype)
             self._sum_weight(x, grad_output, result)
@@ -330,7 +348,9 @@ class GradCall:
             return
         ends, axis = self._ends(x, grad_output), x.ndim - 1 if self._last else 1
         if not self._complex:
-            target[...] = _lowering.integer_weight(self._native, self._reference, *ends, axis)
+            target[...] = _lowering.integer_weight(
+                self._native, self._reference, self.problem.padding_value, *ends, axis
+            )
             return
         # The first of both comes conjugated, but it is x that should.
         total = _lowering.complex_weight(self._native, *ends, self.problem.groups, axis)

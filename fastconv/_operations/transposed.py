@@ -118,7 +118,7 @@ def parse_transpose(
     dtype = input.dtype.newbyteorder("=")
     sizes.check_total(op, "the result", problem.input_shape, dtype.itemsize)
     unbatched = input.ndim == ndim + 1
-    return ConvArguments(op, problem, settings, dtype, row, unbatched, None, None)
+    return ConvArguments(op, problem, settings, dtype, row, unbatched, None, pads)
 
 
 def _check_weight(op, ndim, input, weight, bias, channels, groups):
