@@ -18,7 +18,10 @@ CASES = [
 # Winograd's transforms are exact for integers too, unlike those of the others that are not local.
 ROOMS = [room for room in registry.rooms_for("conv") if room.local or room.name.endswith("winograd")]
 # A room for some problems only; the others refuse nothing here.
-CHOOSY = ("direct_depthwise", "direct_dots", "direct_planes", "direct_windows", "winograd", "fused_winograd")
+CHOOSY = (
+    "direct_depthwise", "direct_dots", "direct_planes", "direct_signals", "direct_windows", "winograd",
+    "fused_winograd",
+)  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("every_thread_asked_for")
 
@@ -87,8 +90,8 @@ def test_the_planner_s_own_choice_is_exact_for_integers(name, index):
 def test_a_forced_room_is_the_room_that_runs():
     ran = []
     x, w = np.ones((1, 32, 9, 9), np.float32), np.ones((32, 1, 3, 3), np.float32)
-    # Grouped by single channels there is nothing to split or to transform.
-    none = ("split_bfloat16", "winograd", "fused_winograd")
+    # Grouped by single channels there is nothing to split or to transform; 3x3 is no row.
+    none = ("split_bfloat16", "winograd", "fused_winograd", "direct_signals")
     rooms = [room for room in registry.rooms_for("conv") if room.name not in none]
     for room in rooms:
         choice = planner.choose(

@@ -7,6 +7,7 @@ direct_dots        convolution, lanes = terms of a sum; filters are read as they
 direct_depthwise   one filter per channel, lanes = channels
 direct_planes      filters of one channel each, lanes = output pixels
 direct_windows     the same with 3x3 or 5x5 taps, read in place
+direct_signals     kernels along rows: lanes = segments of a row, or rows
 direct_weight      gradients to the weight
 winograd           3x3 kernels with fewer products, by transforms of small tiles
 fused_winograd     the same for few input channels, from products to outputs in registers

@@ -15,7 +15,7 @@ from fastconv._algorithms._windows cimport see_windows
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport FILLED, Geometry, View, view_of
 from fastconv._core.team cimport share
-from fastconv._kernels.table cimport fc_kernels, fc_windows
+from fastconv._kernels.table cimport FC_SIGNALS, fc_kernels, fc_signal, fc_windows
 
 cnp.import_array()
 
@@ -25,6 +25,7 @@ local = True
 
 cdef enum:
     LINE = 8  # pixels of a tile, at most
+    LONG = 6  # taps of a row, from which on several of them share what is loaded
     # Vectors of channels share tasks, up to so many, where so many tasks are left for each thread.
     MOST_VECTORS = 4
     TASKS_PER_THREAD = 4
@@ -38,6 +39,8 @@ cdef struct Layout:
     Py_ssize_t lanes, size   # channels per vector, bytes per element
     Py_ssize_t taps
     bint relu
+    bint long                # rows of many taps
+    Py_ssize_t rows          # of a kernel
     Boxes boxes
     Py_ssize_t lead          # the first channel whose vectors lie in whole cache lines
     Py_ssize_t run, runs     # channels per task, tasks per box
@@ -52,7 +55,7 @@ cdef struct Operands:
     View y
     const char* weights      # (taps, channels)
     const char* bias
-    char* packed             # boxes of all threads
+    char* packed             # boxes of all threads, and tables of runs
 
 
 def supports(problem):
@@ -74,7 +77,8 @@ def estimate(problem, machine, prepacked):
     boxes = 0 if state.last else plan.boxes.units
     return machine.seconds(
         name,
-        flops=2 * vectors * state.k.lanes * problem.taps,
+        # Several taps of a row share what is loaded, where there are many.
+        flops=2 * vectors * state.k.lanes * problem.taps * (0.6 if plan.long else 1),
         tiles=tile_count(vectors, LINE),
         moved=boxes * plan.packed.bytes // plan.size,
         rows=boxes * plan.packed.rows,
@@ -151,6 +155,8 @@ cdef class Depthwise(Direct):
         plan.lanes = self.k.lanes
         plan.size = self.size
         plan.relu = self.relu
+        plan.long = self.g.kernel[2] >= LONG and self.g.stride[2] == 1
+        plan.rows = self.g.kernel[0] * self.g.kernel[1]
         # A box's outputs take about as much of the cache as its inputs.
         plan.boxes = share_out(&plan.g, False, LINE, 1, 2 * plan.lanes * plan.size, 0, False, threads)
         plan.packed = pixels_of(&plan.g, plan.boxes.size, plan.lanes, True, plan.size)
@@ -177,7 +183,16 @@ cdef Py_ssize_t _tap_bytes(Py_ssize_t channels, Py_ssize_t size) noexcept nogil:
 
 
 cdef Py_ssize_t _scratch_bytes(const Layout* plan, int threads) noexcept nogil:
-    return 0 if plan.in_place else threads * (plan.packed.bytes + plan.outputs)
+    return threads * _thread_bytes(plan)
+
+
+cdef Py_ssize_t _thread_bytes(const Layout* plan) noexcept nogil:
+    return _run_bytes(plan) + (0 if plan.in_place else plan.packed.bytes + plan.outputs)
+
+
+cdef Py_ssize_t _run_bytes(const Layout* plan) noexcept nogil:
+    """Tables of a long kernel's runs."""
+    return 3 * plan.rows * <Py_ssize_t> sizeof(Py_ssize_t) if plan.long else 0
 
 
 cdef void _box(const void* work, Py_ssize_t task, int thread) noexcept nogil:
@@ -192,6 +207,7 @@ cdef void _box(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     # The last channels are a whole vector, too.
     cdef Py_ssize_t channel = min(plan.lead + run * plan.run if run else 0, plan.channels - plan.lanes)
     cdef Box box = box_at(g, &plan.boxes, place // count * g.groups * count + place % count)
+    cdef char* packed = o.packed + thread * _thread_bytes(plan)
     cdef fc_windows w
     see_windows(&w, g, &o.x, &o.y, &box)
     w.input += channel * o.x.channel
@@ -203,9 +219,9 @@ cdef void _box(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     w.lead = 0 if run else plan.lead
     w.relu = plan.relu
     if plan.in_place:
-        k.pixel_windows(&w)
+        _windows(plan, k, &w, packed)
     else:
-        _packed_windows(plan, k, o, &w, &box, channel, o.packed + thread * (plan.packed.bytes + plan.outputs))
+        _packed_windows(plan, k, o, &w, &box, channel, packed)
 
 
 cdef void _packed_windows(const Layout* plan, const fc_kernels* k, const Operands* o, fc_windows* w,
@@ -213,6 +229,7 @@ cdef void _packed_windows(const Layout* plan, const fc_kernels* k, const Operand
     """One vector of channels, packed and, where its outputs are no neighbours, unpacked."""
     cdef const Geometry* g = &plan.g
     cdef char* gathered = packed + plan.packed.bytes
+    cdef char* tables = gathered + plan.outputs
     cdef char* out = w.out
     cdef View x = o.x
     cdef int i
@@ -224,11 +241,81 @@ cdef void _packed_windows(const Layout* plan, const fc_kernels* k, const Operand
         w.extent[i] = plan.packed.extent[i]
         w.origin[i] = 0
     if o.y.channel == plan.size:
-        k.pixel_windows(w)
+        _windows(plan, k, w, tables)
         return
     w.out = gathered
     w.out_axis = [box.output[1] * box.output[2] * plan.packed.pixel,
                   box.output[2] * plan.packed.pixel, plan.packed.pixel]
-    k.pixel_windows(w)
+    _windows(plan, k, w, tables)
     unpack_pixels(&o.y, box.output, gathered, plan.packed.pixel, 0,
                   box.output[0] * box.output[1] * box.output[2], plan.lanes, out, plan.size, k)
+
+
+cdef void _windows(const Layout* plan, const fc_kernels* k, fc_windows* w, char* tables) noexcept nogil:
+    """A box of windows of some channels; where rows have many taps, those inside as signals."""
+    cdef Py_ssize_t outputs = w.outputs[2], reach = (w.kernel[2] - 1) * w.dilation[2], origin = w.origin[2]
+    cdef Py_ssize_t first = min(max(-origin, <Py_ssize_t> 0), outputs)
+    cdef Py_ssize_t last = max(min(w.extent[2] - reach - origin, outputs), first), d, h
+    cdef char* out = w.out
+    if not plan.long or (last - first) // w.dilation[2] < k.signal_rows:
+        k.pixel_windows(w)
+        return
+    for d in range(w.outputs[0]):
+        for h in range(w.outputs[1]):
+            _row(plan, k, w, d, h, first, last, <Py_ssize_t*> tables)
+    # The columns whose windows reach outside.
+    w.outputs[2] = first
+    if first:
+        k.pixel_windows(w)
+    w.outputs[2] = outputs - last
+    w.origin[2] = origin + last
+    w.out = out + last * w.out_axis[2]
+    if last < outputs:
+        k.pixel_windows(w)
+
+
+cdef void _row(const Layout* plan, const fc_kernels* k, const fc_windows* w, Py_ssize_t d, Py_ssize_t h,
+               Py_ssize_t first, Py_ssize_t last, Py_ssize_t* tables) noexcept nogil:
+    """Outputs [first, last) of a row, whose windows lie inside along it."""
+    cdef Py_ssize_t rows = w.kernel[0] * w.kernel[1], a, b, depth, height, channel, offset, size
+    cdef Py_ssize_t count, part, most, at
+    cdef const char* input = w.input + (w.origin[2] + first) * w.axis[2]
+    cdef char* out = w.out + d * w.out_axis[0] + h * w.out_axis[1] + first * w.out_axis[2]
+    cdef fc_signal t
+    t.runs = tables
+    t.run_weights = tables + rows
+    t.taps = tables + 2 * rows
+    t.count = 0
+    t.step = w.dilation[2] * w.axis[2]
+    t.weight_step = w.weights_step
+    t.out_step = w.dilation[2] * w.out_axis[2]
+    t.relu = w.relu
+    for a in range(w.kernel[0]):
+        depth = w.origin[0] + d * w.stride[0] + a * w.dilation[0]
+        for b in range(w.kernel[1]):
+            height = w.origin[1] + h * w.stride[1] + b * w.dilation[1]
+            if 0 <= depth < w.extent[0] and 0 <= height < w.extent[1]:
+                tables[t.count] = depth * w.axis[0] + height * w.axis[1]
+                tables[rows + t.count] = (a * w.kernel[1] + b) * w.kernel[2] * w.weights_step
+                tables[2 * rows + t.count] = w.kernel[2]
+                t.count += 1
+    size = plan.size
+    channel = 0
+    while channel < w.count:
+        # The last channels are a whole vector, too.
+        channel = min(channel, w.count - k.lanes)
+        t.weights = w.weights + channel * size
+        t.bias = <const char*> NULL if w.bias == NULL else w.bias + channel * size
+        for offset in range(w.dilation[2]):
+            count = tile_count(last - first - offset, w.dilation[2])
+            most = min(count // k.signal_rows, <Py_ssize_t> FC_SIGNALS)
+            at = 0
+            while at < count:
+                # The last outputs are as many as a kernel makes, too.
+                part = min(tile_count(count - at, k.signal_rows), most)
+                at = min(at, count - part * k.signal_rows)
+                t.input = input + channel * size + offset * w.axis[2] + at * t.step
+                t.out = out + channel * size + offset * w.out_axis[2] + at * t.out_step
+                k.signals[part](&t)
+                at += part * k.signal_rows
+        channel += k.lanes

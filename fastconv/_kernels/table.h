@@ -34,6 +34,26 @@ typedef struct {
 
 typedef void (*fc_tile_kernel)(const fc_tile *);
 
+/* Neighbouring outputs of as many signals as a vector has lanes, position after position:
+   out[p] = sum over runs and their taps t of  weight[t] * input[run + (p + t) * step].
+   Distances are in bytes; weights are scalars or vectors. */
+enum { FC_SIGNALS = 5 };
+typedef struct {
+    const char *input;
+    const ptrdiff_t *runs;          /* where the inputs of each run begin, its weights, and how many there are */
+    const ptrdiff_t *run_weights, *taps;
+    ptrdiff_t count;                /* of runs */
+    ptrdiff_t step;
+    const char *weights;
+    ptrdiff_t weight_step;
+    char *out;
+    ptrdiff_t out_step;
+    const char *bias;               /* a scalar or a vector, or NULL */
+    int relu;
+} fc_signal;
+
+typedef void (*fc_signal_kernel)(const fc_signal *);
+
 /* to[j][i] = from[i][j * step] for i < rows, j < columns. */
 typedef void (*fc_transpose_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t to_row,
                                     ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t step);
@@ -186,6 +206,9 @@ typedef struct {
     int depthwise_rows;
     fc_tile_kernel depthwise[FC_MAX_ROWS + 1];          /* one vector wide: [rows] */
     fc_tile_kernel depthwise_runs[FC_MAX_ROWS + 1];     /* the same, rows being taps */
+    int signal_rows;
+    fc_signal_kernel signal[FC_SIGNALS + 1];            /* [n]: n x signal_rows outputs, scalar weights */
+    fc_signal_kernel signals[FC_SIGNALS + 1];           /* the same with a vector of weights per tap */
     fc_windows_kernel pixel_windows;                    /* lanes are channels, each with its filter */
     fc_windows_kernel plane_windows;                    /* lanes are neighbours of a row */
     fc_windows_kernel narrow_windows;                   /* the same for rows of half a vector */

@@ -9,6 +9,7 @@ cdef extern from "table.h":
         FC_WIDTHS
         FC_MAX_ROWS
         FC_CHAIN
+        FC_SIGNALS
         FC_WINOGRADS
         FC_FUSED
         FC_DOT_FILTERS
@@ -37,6 +38,20 @@ cdef extern from "table.h":
         int relu
 
     ctypedef void (*fc_tile_kernel)(const fc_tile*) noexcept nogil
+    ctypedef struct fc_signal:
+        const char* input
+        const Py_ssize_t* runs
+        const Py_ssize_t* run_weights
+        const Py_ssize_t* taps
+        Py_ssize_t count, step
+        const char* weights
+        Py_ssize_t weight_step
+        char* out
+        Py_ssize_t out_step
+        const char* bias
+        int relu
+
+    ctypedef void (*fc_signal_kernel)(const fc_signal*) noexcept nogil
     ctypedef void (*fc_transpose_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t,
                                          Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_copy_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t,
@@ -139,6 +154,9 @@ cdef extern from "table.h":
         int depthwise_rows
         fc_tile_kernel depthwise[FC_MAX_ROWS + 1]
         fc_tile_kernel depthwise_runs[FC_MAX_ROWS + 1]
+        int signal_rows
+        fc_signal_kernel signal[FC_SIGNALS + 1]
+        fc_signal_kernel signals[FC_SIGNALS + 1]
         fc_windows_kernel pixel_windows
         fc_windows_kernel plane_windows
         fc_windows_kernel narrow_windows

@@ -8,7 +8,7 @@
 #define JOIN3(a, b, c) a##_##b##_##c
 #define JOIN2(a, b, c) JOIN3(a, b, c)
 /* Unroll loops over vectors completely: their arrays must become registers. */
-#define VECTORS _Pragma("GCC unroll 16")
+#define VECTORS _Pragma("GCC unroll 24")
 
 /* KEEP a vector in a register: GCC would rather load it again for each of its uses. FETCH a line
    into the nearest cache: the builtin moves GCC to spill an accumulator. */

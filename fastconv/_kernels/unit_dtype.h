@@ -10,6 +10,7 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 
 #include "tile.h"
 #include "depthwise.h"
+#include "signals.h"
 #include "transpose.h"
 #include "plane.h"
 #include "windows.h"
@@ -58,6 +59,7 @@ static void JOIN(fill)(fc_kernels *k)
     k->passes = 1;
     JOIN(fill_tiles)(k);
     JOIN(fill_depthwise)(k);
+    JOIN(fill_signals)(k);
     JOIN(fill_planes)(k);
     k->pixel_windows = JOIN(pixel_windows);
     k->plane_windows = k->narrow_windows = JOIN(window_all);
