@@ -12,6 +12,7 @@ direct_weight      gradients to the weight
 winograd           3x3 kernels with fewer products, by transforms of small tiles
 fused_winograd     the same for few input channels, from products to outputs in registers
 split_bfloat16     float32 convolution on a tile unit, by products of bfloat16 parts
+separable          kernels that are outer products: down the columns, then along the rows
 im2col             convolution as a matrix product, by BLAS
 fft                convolution by Fourier transforms
 direct_pool_windows  maxima and averages of windows, in floats, by vectors
@@ -48,7 +49,8 @@ A room that does less for a lower precision says ``adaptive = True`` as well; on
 awake after a call, so that others cannot be timed beside it, ``spins = True``; one that reads filters
 as they lie, and would have to copy those whose channels lie closer, ``in_order = True``.
 
-Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,); ``grad_weight`` takes
+Operands by kind: ``conv`` takes inputs (x, bias or None) and outputs (y,), ``separable`` the same with
+the factors of every filter for a weight, one array (filters, taps) for each of the last two axes; ``grad_weight`` takes
 (x, gradient of y) and (gradient of the weight,); ``max_pool`` and ``avg_pool`` take (x,) and (y,);
 ``argmax_pool`` takes (x,) and (y, codes);
 ``grad_max_pool`` takes (gradient of y, codes), ``grad_avg_pool`` (gradient of y,), both (gradient of x,).

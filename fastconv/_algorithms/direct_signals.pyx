@@ -54,7 +54,7 @@ cdef struct Operands:
     const fc_kernels* k
     View x
     View y
-    const char* weights        # (filters, channels, taps by phases)
+    const char* weights        # (filters, channels, taps)
     const char* bias
     const Py_ssize_t* runs
     const Py_ssize_t* taps
@@ -102,13 +102,8 @@ def compile(problem):
 
 
 def prepare(Signals state, weight, threads):
-    """Weights as (filters, channels, taps), with the taps of each phase together."""
-    cdef Py_ssize_t phases = state.phases()
-    weight = np.ascontiguousarray(weight, state.dtype).reshape(len(weight), state.channels, -1)
-    if phases == 1:
-        return weight
-    order = np.concatenate([np.arange(first, state.taps, phases) for first in range(min(phases, state.taps))])
-    return np.ascontiguousarray(weight[..., order])
+    """Weights as they are: (filters, channels, taps)."""
+    return np.ascontiguousarray(weight, state.dtype)
 
 
 def run(Signals state, cnp.ndarray packed, inputs, outputs, threads):
@@ -123,14 +118,12 @@ def run(Signals state, cnp.ndarray packed, inputs, outputs, threads):
     cdef Py_ssize_t* runs = <Py_ssize_t*> scratch.data
     cdef Py_ssize_t* taps = runs + state.channels * plan.phases
     cdef Py_ssize_t* weights = taps + state.channels * plan.phases
-    cdef Py_ssize_t tap = 0
     for channel in range(state.channels):
         for phase in range(plan.phases):
             i = channel * plan.phases + phase
             runs[i] = i * plan.seen * plan.lanes * plan.size
             taps[i] = tile_count(state.taps - phase, plan.phases)
-            weights[i] = tap * plan.size
-            tap += taps[i]
+            weights[i] = (channel * state.taps + phase) * plan.size
     cdef Operands o
     o.plan = &plan
     o.k = state.k
@@ -270,7 +263,7 @@ cdef void _task(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     t.run_weights = o.run_weights
     t.count = channels * plan.phases
     t.step = plan.step * vector
-    t.weight_step = size
+    t.weight_step = plan.phases * size
     t.out_step = t.step
     t.bias = NULL
     t.relu = plan.relu

@@ -10,7 +10,7 @@ from .._core import integers
 from .._core.padding import pad
 
 name = "reference"
-kinds = ("conv",)
+kinds = ("conv", "separable")
 local = True
 
 
@@ -39,7 +39,10 @@ def compile(problem):
 
 
 def prepare(problem, weight, threads):
-    return weight
+    if problem.kind == "conv":
+        return weight
+    columns, rows = weight
+    return (columns[:, :, None] * rows[:, None]).reshape(problem.weight_shape)
 
 
 def run(problem, packed, inputs, outputs, threads):

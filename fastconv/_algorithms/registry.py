@@ -21,6 +21,7 @@ from . import (
     reference_pool_gradients,
     reference_pooling,
     reference_weight,
+    separable,
     split_bfloat16,
     winograd,
 )
@@ -38,6 +39,7 @@ ROOMS = (
     split_bfloat16,
     im2col,
     fft,
+    separable,
     direct_weight,
     direct_weight_panels,
     direct_pool_windows,

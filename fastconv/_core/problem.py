@@ -9,7 +9,7 @@ from .sizes import effective_kernel
 
 LAYOUTS = ("channels_first", "channels_last")
 # Gradients have the sizes of the convolution that they belong to.
-CONVOLUTIONS = ("conv", "grad_input", "grad_weight", "local")
+CONVOLUTIONS = ("conv", "separable", "grad_input", "grad_weight", "local")
 POOLINGS = ("max_pool", "argmax_pool", "avg_pool", "grad_max_pool", "grad_avg_pool")
 PADDING_MODES = ("zeros", "constant", *MODES)
 # Precisions that are spelled out; "exact" admits no rounding at all, for integers on floats.

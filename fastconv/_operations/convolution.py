@@ -15,7 +15,7 @@ from .._core.processor import memory
 from .._core.settings import current
 from .._kernels.isa import active
 from .._planner import planner
-from . import _calls, _lowering
+from . import _calls, _lowering, _passes
 from ._arguments import ConvArguments, check_dtypes, check_options, problem_dtype, tier
 from ._asked import Asked, axes_of, lowered, stands_in
 from ._stride_phases import fill
@@ -77,7 +77,7 @@ class ConvCall:
 
     __slots__ = (
         "op", "problem", "settings", "dtype", "output_shape", "_executable", "_unbatched",
-        "_flip", "_lower", "_plain", "_form", "_around",
+        "_flip", "_lower", "_plain", "_form", "_around", "_passes",
     )  # fmt: skip
 
     def __init__(self, arguments, prepacked=False):
@@ -99,16 +99,22 @@ class ConvCall:
                 "integer": _lowering.integer,
                 "complex": _lowering.complex_,
             }[row.family]
-        self._executable = None
+        self._executable = self._passes = None
         if self._lower is None and self.problem.macs:
-            self._executable = self._choose(self.problem, self.settings, prepacked=prepacked)
+            settings = self.settings
+            self._passes = self._offer(self.problem, settings)
+            if self._passes is not None:
+                settings = self._unforced
+            self._executable = self._choose(self.problem, settings, prepacked=prepacked)
         self._plain = (
             self._executable is not None and not self._unbatched and not self._rearranges()
+            and self._passes is None
         )  # fmt: skip
 
     # What a transposed convolution does in another way.
 
     _choose = staticmethod(planner.choose)
+    _offer = staticmethod(_passes.offer)
 
     @staticmethod
     def _result_shape(problem):
@@ -139,8 +145,35 @@ class ConvCall:
         """The same for arrays, of which only integers have their values looked at."""
         if self._executable is None:
             problem, settings, note = self._otherwise(input, weight, bias)
+            passes = self._offer(problem, settings)
+            if passes is not None and self._apart(weight, problem.precision == "exact"):
+                return passes.asked(False, note)
+            settings = settings if passes is None else self._unforced
             return [Asked(problem, settings, planner.choose(problem, settings), note=note)]
-        return [Asked(self.problem, self.settings, self._executable, True)]
+        if self._passes is not None and self._apart(weight):
+            return self._passes.asked(True)
+        return [Asked(self.problem, self._unforced, self._executable, True)]
+
+    def _apart(self, weight, exact=False):
+        """Whether the values of a weight, if there are any, are those of outer products."""
+        return not stands_in(weight) and self._factors(self._rearranged(weight), exact) is not None
+
+    @property
+    def _unforced(self):
+        """The settings for kernels that are no outer products."""
+        if self.settings.algorithm != _passes.NAME:
+            return self.settings
+        return self.settings._replace(algorithm=None)
+
+    def _factors(self, weight, exact=False):
+        """The factors of a weight as rooms see it; None if it has none, ValueError if it must."""
+        factors = _passes.factors(weight, exact)
+        if factors is None and self.settings.algorithm == _passes.NAME:
+            raise ValueError(
+                f"{self.op}: algorithm {_passes.NAME!r} is for kernels that are outer products, and "
+                f"this weight of shape {weight.shape} holds others"
+            )
+        return factors
 
     def _otherwise(self, input, weight, bias):
         """(problem, settings, note) where a dtype is computed in another."""
@@ -159,7 +192,8 @@ class ConvCall:
     @property
     def scratch(self):
         """Bytes that a call takes beside the workspaces of rooms."""
-        return getattr(self._executable, "scratch", 0)
+        between = 0 if self._passes is None else self._passes.scratch
+        return max(getattr(self._executable, "scratch", 0), between)
 
     def prepare(self, arguments):
         """The weight and the bias, of the plan's own, and packed weights if they can be packed."""
@@ -174,7 +208,12 @@ class ConvCall:
         """Packed weights for `run`; None where the way through other dtypes packs its own."""
         if self._executable is None:
             return None
-        return self._executable.prepare(self._rearranged(weight))
+        weight = self._rearranged(weight)
+        if self._passes is not None:
+            factors = self._factors(weight)
+            if factors is not None:
+                return _passes.Packed(factors, self._passes.prepare(factors))
+        return self._executable.prepare(weight)
 
     def run(self, weight, bias, packed, input, out):
         """The result: `out` if given, or a new array; without packed weights they are packed now."""
@@ -206,13 +245,25 @@ class ConvCall:
         if not self.problem.macs:
             fill(self.problem, bias, target)
         elif self._executable is not None:
-            self._executable.run(weight, packed, (input, bias), (target,))
+            self._native_run(weight, packed, (input, bias), (target,))
         else:
             axis = input.ndim - 1 if self.problem.layout == "channels_last" else 1
             lowered = [self._native]
             if self._lower is _lowering.integer:
                 lowered += self._reference, self.problem.padding_value
             target[...] = self._lower(*lowered, input, weight, bias, self.problem.groups, axis)
+
+    def _native_run(self, weight, packed, inputs, outputs):
+        """By passes if the kernel is an outer product, or else by the room that was chosen."""
+        if self._passes is not None:
+            if packed is None:
+                packed = _passes.Packed(self._factors(weight), None)
+            if isinstance(packed, _passes.Packed):
+                if packed.factors is not None:
+                    self._passes.run(*packed, inputs, outputs)
+                    return
+                packed = None
+        self._executable.run(weight, packed, inputs, outputs)
 
     def _native(self, x, weight, bias, groups):
         """The same convolution of other arrays, of a native dtype and maybe other channel counts."""
@@ -222,7 +273,14 @@ class ConvCall:
             precision="exact" if self._lower is _lowering.integer else "highest",
         )
         y = np.empty(self._result_shape(problem), x.dtype)
-        self._choose(problem, self.settings).run(weight, None, (x, bias), (y,))
+        passes = self._offer(problem, self.settings)
+        if passes is not None:
+            factors = self._factors(weight, problem.precision == "exact")
+            if factors is not None:
+                passes.run(factors, None, (x, bias), (y,))
+                return y
+        settings = self.settings if passes is None else self._unforced
+        self._choose(problem, settings).run(weight, None, (x, bias), (y,))
         return y
 
     def _reference(self, x, weight, bias, groups):

@@ -71,6 +71,10 @@ class TransposeCall(ConvCall):
     _choose = staticmethod(input_gradient)
 
     @staticmethod
+    def _offer(problem, settings):
+        return None
+
+    @staticmethod
     def _result_shape(problem):
         return problem.input_shape
 

@@ -32,7 +32,7 @@ def operands(problem):
     cannot hold.
     """
     shapes = [problem.input_shape, problem.output_shape]
-    if problem.kind in ("conv", "grad_weight"):
+    if problem.kind in ("conv", "separable", "grad_weight"):
         shapes.append(problem.weight_shape)
     elif problem.kind not in POOLINGS:
         raise ValueError(f"problems of kind {problem.kind!r} cannot be measured: {problem}")
@@ -52,7 +52,10 @@ def operands(problem):
     if problem.kind == "grad_weight":
         return None, (x, y), (weights[0],)
     bias = _random((problem.out_channels,), dtype) if problem.bias else None
-    return weights[0], (x, bias), (y,)
+    weight = weights[0]
+    if problem.kind == "separable":
+        weight = tuple(_random((problem.out_channels, taps), dtype) for taps in problem.kernel[-2:])
+    return weight, (x, bias), (y,)
 
 
 def _random(shape, dtype):
