@@ -36,7 +36,8 @@ class Posed(NamedTuple):
 def pose(op, args, kwargs, settings, *, prepacked=False):
     """The Posed of calling ``op(*args, **kwargs)``.
 
-    Arrays may be given as shapes; `dtype` among the keywords is then their dtype.
+    Arrays may be given as shapes; `dtype` among the keywords is then their dtype, and not that of
+    the result.
     """
     name = getattr(op, "__name__", repr(op))
     if getattr(op, "__module__", None) == "fastconv.grad":
@@ -54,6 +55,8 @@ def pose(op, args, kwargs, settings, *, prepacked=False):
         raise TypeError(f"{name}: {error}") from None
     bound.apply_defaults()
     arguments = bound.arguments
+    if dtype is not None and "dtype" in arguments and not _is_shape(arguments["input"]):
+        arguments["dtype"], dtype = dtype, None
     given = [
         key for key in _ARRAYS
         if key in arguments and not (key in _OPTIONAL and arguments[key] is None)

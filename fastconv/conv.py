@@ -6,7 +6,7 @@ from ._operations.convolution import convolve
 def conv1d(
     input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *,
     data_format="channels_first", padding_mode="zeros", padding_value=0, flip=False,
-    activation=None, precision=None, algorithm=None, out=None,
+    activation=None, precision=None, algorithm=None, dtype=None, overflow="error", out=None,
 ):  # fmt: skip
     """1-D convolution of signals; see `conv2d` for the parameters.
 
@@ -29,14 +29,14 @@ def conv1d(
     """
     return convolve(
         "conv1d", 1, input, weight, bias, stride, padding, dilation, groups, data_format,
-        padding_mode, padding_value, flip, activation, precision, algorithm, out,
+        padding_mode, padding_value, flip, activation, precision, algorithm, dtype, overflow, out,
     )  # fmt: skip
 
 
 def conv2d(
     input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *,
     data_format="channels_first", padding_mode="zeros", padding_value=0, flip=False,
-    activation=None, precision=None, algorithm=None, out=None,
+    activation=None, precision=None, algorithm=None, dtype=None, overflow="error", out=None,
 ):  # fmt: skip
     """2-D convolution (cross-correlation, as in every deep-learning library) of images.
 
@@ -46,7 +46,9 @@ def conv2d(
         One image or a batch, of any strides. With ``data_format="channels_last"``,
         (N, H, W, C) or (H, W, C).
     weight : ndarray, shape (out_channels, C // groups, kernel_h, kernel_w)
-        In both data formats. Its dtype must cast safely to that of `input`.
+        In both data formats. Of a dtype that casts safely to that of `input`; of any real one if
+        `input` is of integers, or if `dtype` is given. Complex weights are not conjugated (those
+        of `numpy.correlate` are).
     bias : ndarray, shape (out_channels,), optional
         Added to every output of a channel.
     stride, dilation : int or tuple of int
@@ -75,13 +77,20 @@ def conv2d(
     algorithm : str, optional
         Force an algorithm ("direct", "im2col", "fft", "reference"); by default the planner
         chooses.
+    dtype : dtype, optional
+        That of the result; by default that of `input`. For integer inputs any integer or float;
+        for real ones a wider float or complex. Sums are exact where all operands are integers,
+        and otherwise computed in float32 (in float64 for an input of more than 16-bit integers,
+        or where `input` or the result is float64), then rounded, half to even.
+    overflow : {"error", "saturate"}
+        What to do if an integer result does not fit.
     out : ndarray, optional
         Where to write the result: right shape and dtype, any strides. May overlap `input`.
 
     Returns
     -------
     ndarray, shape (N, out_channels, H_out, W_out)
-        In the layout of the input, without N if `input` has none, of the dtype of `input`.
+        In the layout of the input, without N if `input` has none.
         ``H_out = (H + before + after - dilation * (kernel_h - 1) - 1) // stride + 1``.
 
     Raises
@@ -89,7 +98,7 @@ def conv2d(
     ValueError, TypeError
         For wrong arguments, before anything is computed.
     OverflowError
-        If an integer result does not fit the dtype of `input`.
+        If an integer result does not fit its dtype; what was given as `out` is then undefined.
 
     Examples
     --------
@@ -101,14 +110,14 @@ def conv2d(
     """
     return convolve(
         "conv2d", 2, input, weight, bias, stride, padding, dilation, groups, data_format,
-        padding_mode, padding_value, flip, activation, precision, algorithm, out,
+        padding_mode, padding_value, flip, activation, precision, algorithm, dtype, overflow, out,
     )  # fmt: skip
 
 
 def conv3d(
     input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *,
     data_format="channels_first", padding_mode="zeros", padding_value=0, flip=False,
-    activation=None, precision=None, algorithm=None, out=None,
+    activation=None, precision=None, algorithm=None, dtype=None, overflow="error", out=None,
 ):  # fmt: skip
     """3-D convolution of volumes; see `conv2d` for the parameters.
 
@@ -130,5 +139,5 @@ def conv3d(
     """
     return convolve(
         "conv3d", 3, input, weight, bias, stride, padding, dilation, groups, data_format,
-        padding_mode, padding_value, flip, activation, precision, algorithm, out,
+        padding_mode, padding_value, flip, activation, precision, algorithm, dtype, overflow, out,
     )  # fmt: skip

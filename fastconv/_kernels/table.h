@@ -62,6 +62,12 @@ typedef void (*fc_transpose_kernel)(const char *from, ptrdiff_t from_row, char *
 typedef void (*fc_copy_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t to_row,
                                ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t step);
 
+/* Integers of up to 16 bits to floats; floats to integers, rounded and saturated: not zero if one was out
+   of range, or NaN. */
+enum { FC_INT8, FC_UINT8, FC_INT16, FC_UINT16, FC_INTEGERS };
+typedef void (*fc_from_integers_kernel)(const char *from, char *to, ptrdiff_t count);
+typedef int (*fc_to_integers_kernel)(const char *from, char *to, ptrdiff_t count);
+
 /* Weights of up to `width` filters, each (channels, taps), into to[tap][channel][filter]. */
 typedef void (*fc_pack_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t filters,
                                ptrdiff_t width, ptrdiff_t channels, ptrdiff_t taps);
@@ -230,6 +236,8 @@ typedef struct {
     fc_part_kernel part;
     fc_transpose_kernel transpose;
     fc_copy_kernel copy;
+    fc_from_integers_kernel convert_from[FC_INTEGERS];
+    fc_to_integers_kernel convert_to[FC_INTEGERS];
     fc_pack_kernel pack;
     double (*peak)(long repeats);                       /* multiply-adds as fast as they go: flops */
 } fc_kernels;

@@ -10,6 +10,11 @@ cdef extern from "table.h":
         FC_MAX_ROWS
         FC_CHAIN
         FC_SIGNALS
+        FC_INT8
+        FC_UINT8
+        FC_INT16
+        FC_UINT16
+        FC_INTEGERS
         FC_WINOGRADS
         FC_FUSED
         FC_DOT_FILTERS
@@ -58,6 +63,8 @@ cdef extern from "table.h":
                                     Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_pack_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t,
                                     Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
+    ctypedef void (*fc_from_integers_kernel)(const char*, char*, Py_ssize_t) noexcept nogil
+    ctypedef int (*fc_to_integers_kernel)(const char*, char*, Py_ssize_t) noexcept nogil
     ctypedef double (*fc_peak_kernel)(long) noexcept nogil
 
     ctypedef struct fc_winograd:
@@ -179,6 +186,8 @@ cdef extern from "table.h":
         fc_part_kernel part
         fc_transpose_kernel transpose
         fc_copy_kernel copy
+        fc_from_integers_kernel convert_from[FC_INTEGERS]
+        fc_to_integers_kernel convert_to[FC_INTEGERS]
         fc_pack_kernel pack
         fc_peak_kernel peak
 

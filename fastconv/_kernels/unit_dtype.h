@@ -12,6 +12,7 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #include "depthwise.h"
 #include "signals.h"
 #include "transpose.h"
+#include "convert.h"
 #include "plane.h"
 #include "windows.h"
 #include "pixel_windows.h"
@@ -79,6 +80,7 @@ static void JOIN(fill)(fc_kernels *k)
     JOIN(fill_fused)(k);
     k->transpose = JOIN(transpose);
     k->copy = JOIN(copy);
+    JOIN(fill_conversions)(k);
     k->pack = JOIN(pack);
     k->peak = JOIN(peak);
 }

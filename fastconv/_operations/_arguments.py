@@ -49,7 +49,8 @@ def check_dtypes(op, input, activation, **others):
         if not np.can_cast(array.dtype, input.dtype, "safe"):
             raise TypeError(
                 f"{op}: {name} of dtype {array.dtype} does not cast safely to the input's "
-                f"{input.dtype}; convert one, e.g. {name}.astype(np.{input.dtype.name})"
+                f"{input.dtype}; convert the input, e.g. input.astype(np.{array.dtype.name})"
+                + (", or give the dtype of the result, dtype=" if op in ("conv1d", "conv2d", "conv3d") else "")
             )
     if row.family == "complex" and activation == "relu":
         raise TypeError(f"{op}: activation 'relu' has no meaning for {input.dtype}")

@@ -27,8 +27,37 @@ def integer(native, reference, around, x, weight, bias, groups, channel_axis):
     return y
 
 
+def complex_inputs(native, x, weight, bias, groups, channel_axis):
+    """Complex numbers with a real kernel: real and imaginary parts are images of their own."""
+    parts = native(np.concatenate([x.real, x.imag]), weight.astype(x.real.dtype), None, groups)
+    y = np.empty((len(x), *parts.shape[1:]), x.dtype)
+    y.real, y.imag = parts[: len(x)], parts[len(x) :]
+    return y if bias is None else y + _along(bias, channel_axis, y.ndim)
+
+
+def complex_weights(dtype, native, x, weight, bias, groups, channel_axis):
+    """Real numbers with a complex kernel, whose parts are filters of their own."""
+    filters, *shape = weight.shape
+    weight = weight.astype(dtype).reshape(groups, filters // groups, *shape)
+    both = np.concatenate([weight.real, weight.imag], axis=1).reshape(2 * filters, *shape)
+    parts = np.moveaxis(native(x.astype(both.dtype), both, None, groups), channel_axis, 1)
+    parts = parts.reshape(len(x), groups, 2, filters // groups, *parts.shape[2:])
+    y = np.empty((len(x), filters, *parts.shape[4:]), dtype)
+    y.real, y.imag = (parts[:, :, i].reshape(y.shape) for i in (0, 1))
+    y = np.moveaxis(y, 1, channel_axis)
+    return y if bias is None else y + _along(bias, channel_axis, y.ndim)
+
+
+def _along(bias, axis, ndim):
+    shape = [1] * ndim
+    shape[axis] = -1
+    return bias.reshape(shape)
+
+
 def complex_(native, x, weight, bias, groups, channel_axis):
     """Complex numbers as pairs of real channels: (a + ib)(c + id) = (ac - bd) + i(ad + bc)."""
+    if weight.dtype.kind != "c":
+        return complex_inputs(native, x, weight, bias, groups, channel_axis)
     real_x = _pairs(x, groups, channel_axis)
     filters, depth, *kernel = weight.shape
     w = weight.astype(x.dtype).reshape(groups, filters // groups, depth, *kernel)

@@ -24,7 +24,7 @@ names = {f"conv{ndim}d": ("input",) for ndim in (1, 2, 3)}
 
 def convolve(
     op, ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
-    padding_value, flip, activation, precision, algorithm, out,
+    padding_value, flip, activation, precision, algorithm, dtype, overflow, out,
 ):  # fmt: skip
     """What the public functions do with their arguments; `op` is the name, for errors."""
     # The key, and what was found by it, are about arrays.
@@ -44,16 +44,18 @@ def convolve(
             groups if groups.__class__ is int else repr(groups),
             data_format, padding_mode,
             padding_value if padding_value.__class__ is int else repr(padding_value),
-            flip, flip.__class__, activation, precision, algorithm, settings, active(),
+            flip, flip.__class__, activation, precision, algorithm,
+            dtype if dtype is None else str(dtype), overflow, settings, active(),
         )  # fmt: skip
         call = _calls.find(key)
     except TypeError:  # an option of no hash, which cannot be valid
         key = call = None
     if call is None:
-        call = ConvCall(parse_conv(
-            op, ndim, input, weight, bias, stride, padding, dilation, groups,
-            data_format, padding_mode, padding_value, flip, activation, precision, algorithm, settings,
-        ))  # fmt: skip
+        options = (
+            stride, padding, dilation, groups, data_format, padding_mode, padding_value, flip,
+            activation, precision, algorithm,
+        )  # fmt: skip
+        call = _parse(op, ndim, input, weight, bias, options, dtype, overflow, settings, False)
         _calls.keep(key, call)
     return call.run(weight, bias, None, input, out)
 
@@ -61,11 +63,22 @@ def convolve(
 def parse(name, arguments, settings, prepacked=False):
     """The ConvCall of a public function's `arguments`, by name; `prepacked`, for a plan."""
     a = arguments
-    return ConvCall(parse_conv(
-        name, axes_of(name), a["input"], a["weight"], a["bias"], a["stride"], a["padding"],
-        a["dilation"], a["groups"], a["data_format"], a["padding_mode"], a["padding_value"],
-        a["flip"], a["activation"], a["precision"], a["algorithm"], settings,
-    ), prepacked)  # fmt: skip
+    options = (a[key] for key in (
+        "stride", "padding", "dilation", "groups", "data_format", "padding_mode", "padding_value",
+        "flip", "activation", "precision", "algorithm",
+    ))  # fmt: skip
+    arrays = a["input"], a["weight"], a["bias"]
+    return _parse(
+        name, axes_of(name), *arrays, options, a["dtype"], a["overflow"], settings, prepacked
+    )
+
+
+def _parse(op, ndim, input, weight, bias, options, dtype, overflow, settings, prepacked):
+    from . import _mixed  # which is made of what is here
+
+    if _mixed.is_mixed(input, weight, bias, dtype, overflow):
+        return _mixed.parse(op, ndim, input, weight, bias, options, dtype, overflow, settings)
+    return ConvCall(parse_conv(op, ndim, input, weight, bias, *options, settings), prepacked)
 
 
 class ConvCall:
@@ -85,7 +98,7 @@ class ConvCall:
             self.op, self.problem, self.settings, self.dtype, row, self._unbatched, self._flip, _,
         ) = arguments  # fmt: skip
         self._around = None
-        if row.family == "complex" and self.problem.padding_value:
+        if row.family == "complex" and self.problem.padding_value and self._parts_differ:
             # Real and imaginary parts become channels, which have one value around them.
             self._around, self.problem = self.problem, grown(self.problem)
         shape = self._result_shape(self.problem)
@@ -93,12 +106,10 @@ class ConvCall:
         self._form = Form(self.output_shape, self.dtype)
         # The reference room takes every dtype as it is.
         self._lower = None
-        if row.family != "native" and self.settings.algorithm != "reference":
-            self._lower = {
-                "half": _lowering.half,
-                "integer": _lowering.integer,
-                "complex": _lowering.complex_,
-            }[row.family]
+        if row.family != "native" and (
+            self.settings.algorithm != "reference" or not self._parts_differ
+        ):
+            self._lower = self._lowering(row)
         self._executable = self._passes = None
         if self._lower is None and self.problem.macs:
             settings = self.settings
@@ -108,10 +119,21 @@ class ConvCall:
             self._executable = self._choose(self.problem, settings, prepacked=prepacked)
         self._plain = (
             self._executable is not None and not self._unbatched and not self._rearranges()
-            and self._passes is None
+            and self._passes is None and self._around is None
         )  # fmt: skip
 
     # What a transposed convolution does in another way.
+
+    # Whether real and imaginary parts of the input become channels.
+    _parts_differ = True
+
+    @staticmethod
+    def _lowering(row):
+        return {
+            "half": _lowering.half,
+            "integer": _lowering.integer,
+            "complex": _lowering.complex_,
+        }[row.family]
 
     _choose = staticmethod(planner.choose)
     _offer = staticmethod(_passes.offer)
@@ -179,6 +201,9 @@ class ConvCall:
         """(problem, settings, note) where a dtype is computed in another."""
         name = self.dtype.name
         problem, note = lowered(self.problem, name)
+        if self.dtype.kind == "c" and weight.dtype.kind != "c":
+            note = f"{name} with a real kernel: real and imaginary parts as images of their own"
+            problem = self.problem._replace(batch=2 * self.problem.batch)
         if self.dtype.kind not in "iu" or stands_in(input):
             return problem, self.settings, note
         # The integers at hand decide.
@@ -268,7 +293,7 @@ class ConvCall:
     def _native(self, x, weight, bias, groups):
         """The same convolution of other arrays, of a native dtype and maybe other channel counts."""
         problem = self._with_channels(self.problem, groups, weight)._replace(
-            dtype=x.dtype.name,
+            dtype=x.dtype.name, batch=len(x), bias=bias is not None,
             # Sums that must be exact admit no transform.
             precision="exact" if self._lower is _lowering.integer else "highest",
         )
@@ -315,7 +340,7 @@ def parse_conv(
 
     dtype = input.dtype.newbyteorder("=")
     if padding_mode == "constant":
-        padding_value = _check_value(op, padding_value, dtype)
+        padding_value = check_value(op, padding_value, dtype)
         if padding_value == 0:
             padding_mode = "zeros"
     elif not padding_value.__class__ in (int, float) or padding_value:
@@ -344,7 +369,7 @@ def parse_conv(
     )  # fmt: skip
 
 
-def _check_value(op, value, dtype):
+def check_value(op, value, dtype):
     """`value` in `dtype`, if that holds it."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Number):
         raise TypeError(f"{op}: padding_value must be a number, got {value!r}")
