@@ -36,7 +36,7 @@ def test_an_explanation_says_everything():
     chosen = told.chosen
     assert chosen.gflops == pytest.approx(2 * told.problem.macs / chosen.predicted / 1e9)
     assert chosen.workspace >= 0 and chosen.measured is None
-    assert {row.algorithm: row.tier for row in told.candidates}["fft"] == "highest"
+    assert {row.algorithm: row.tier for row in told.candidates}["fft_blocks"] == "highest"
     assert {row.algorithm: row.tier for row in told.candidates}["reference"] == "exact"
     text = repr(told)
     assert f"> {told.algorithm} " in text and "the fastest by the cost model" in text
@@ -70,8 +70,8 @@ def test_explanations_as_pictures(monkeypatch):
 def test_a_forced_room_that_cannot_raises_with_its_reason():
     with pytest.raises(ValueError, match=f"{SPELLING}.*direct_depthwise: is for one filter per"):
         fastconv.conv2d(np.zeros(X, "f"), np.zeros(W, "f"), algorithm="direct_depthwise")
-    with fastconv.config(algorithm="fft"):
-        with pytest.raises(ValueError, match="algorithm 'fft' does not do max_pool"):
+    with fastconv.config(algorithm="fft_library"):
+        with pytest.raises(ValueError, match="algorithm 'fft_library' does not do max_pool"):
             fastconv.max_pool2d(np.zeros(X), 2)
     with fastconv.config(max_workspace=0, algorithm="im2col"):
         with pytest.raises(ValueError, match="bytes of workspace, max_workspace is 0"):
@@ -93,7 +93,7 @@ def test_other_dtypes_are_explained_as_what_computes_them():
         whole = told("i8", value)
         assert whole.problem.dtype == dtype
         assert whole.algorithm == algorithm or algorithm is None
-        assert algorithm or next(r for r in whole.candidates if r.algorithm == "fft").refusal
+        assert algorithm or next(r for r in whole.candidates if r.algorithm == "fft_blocks").refusal
     shapes = fastconv.explain(fastconv.conv2d, X, W, dtype=np.int8)
     assert shapes.note.endswith("the data decide")
     pooled = fastconv.explain(fastconv.max_pool2d, X, 2, dtype="f2")
@@ -157,7 +157,7 @@ def test_commands_explain_bench_and_tune(capsys, tmp_path):
 
 
 def test_command_wisdom_merges_saves_and_clears(capsys, tmp_path):
-    wisdom.remember(Problem.parse(SPELLING), 1, False, {"fft": 1.0, "im2col": 2.0})
+    wisdom.remember(Problem.parse(SPELLING), 1, False, {"fft_blocks": 1.0, "im2col": 2.0})
     fastconv.wisdom.save(tmp_path / "theirs.json")
     fastconv.wisdom.clear()
     copy = tmp_path / "copy.json"

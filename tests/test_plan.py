@@ -161,7 +161,7 @@ def test_a_plan_keeps_its_operands_settings_and_choice():
         plan = fastconv.plan(fastconv.conv2d, x.shape, w, b)
     w[...] = 0
     b[...] = 0
-    wisdom.remember(plan.problem, 1, True, {"reference": 1e-9, "fft": 1.0, "im2col": 1.0})
+    wisdom.remember(plan.problem, 1, True, {"reference": 1e-9, "fft_blocks": 1.0, "im2col": 1.0})
     planner.forget()
     assert np.array_equal(plan(x), expected)
     assert (plan.algorithm, plan.explain().algorithm, plan.threads) == ("im2col", "im2col", 1)

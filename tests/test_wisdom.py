@@ -129,21 +129,21 @@ def line(**changes):
 
 
 def test_the_file_is_json_with_an_entry_per_line(file):
-    remember("im2col", "fft")
+    remember("im2col", "fft_blocks")
     fastconv.wisdom.save()
     data = json.loads(file.read_text())
-    assert [entry["seconds"] for entry in data["entries"]] == [{"im2col": 1e-6, "fft": 1e-3}]
+    assert [entry["seconds"] for entry in data["entries"]] == [{"im2col": 1e-6, "fft_blocks": 1e-3}]
     assert file.read_text().count("\n") == 3
     assert wisdom._parse(file.read_bytes()).keys() == {wisdom._key(PROBLEM, 1, False)}
 
 
 def test_saving_keeps_what_others_wrote_and_prefers_what_is_newer(file):
-    remember("im2col", "fft")
+    remember("im2col", "fft_blocks")
     fastconv.wisdom.save()
     as_in_a_new_process()
     second = PROBLEM._replace(batch=2)
-    wisdom.remember(second, 1, False, {"fft": 1.0, "im2col": 2.0})
-    wisdom.remember(PROBLEM, 1, False, {"im2col": 3.0, "fft": 4.0})
+    wisdom.remember(second, 1, False, {"fft_blocks": 1.0, "im2col": 2.0})
+    wisdom.remember(PROBLEM, 1, False, {"im2col": 3.0, "fft_blocks": 4.0})
     fastconv.wisdom.save()
     assert fastconv.wisdom.load() == fastconv.wisdom.count() == 2
     assert wisdom.find(PROBLEM, 1, False).seconds["im2col"] == 3.0
@@ -214,7 +214,7 @@ def test_hostile_files_do_nothing(name, file):
     file.write_bytes(HOSTILE[name])
     check_harmless()
     assert fastconv.wisdom.load(file) == 0
-    remember("im2col", "fft")
+    remember("im2col", "fft_blocks")
     assert fastconv.wisdom.save() == file
     assert fastconv.wisdom.load() == 1
 
@@ -263,13 +263,13 @@ def test_memory_and_file_stay_small(file):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wisdom, "MOST_ENTRIES", 20)
         for batch in range(1, 51):
-            wisdom.remember(PROBLEM._replace(batch=batch), 1, False, {"fft": 1.0, "im2col": 2.0})
+            wisdom.remember(PROBLEM._replace(batch=batch), 1, False, {"fft_blocks": 1.0, "im2col": 2.0})
         assert fastconv.wisdom.count() == 20
         fastconv.wisdom.save()
         assert fastconv.wisdom.load() == 20
         assert wisdom.find(PROBLEM._replace(batch=50), 1, False)  # the newest stay
         patch.setattr(wisdom, "MOST_BYTES", 3000)
-        wisdom.remember(PROBLEM, 1, False, {"fft": 1.0, "im2col": 2.0})
+        wisdom.remember(PROBLEM, 1, False, {"fft_blocks": 1.0, "im2col": 2.0})
         fastconv.wisdom.save()
         assert file.stat().st_size <= 3000
         assert 0 < fastconv.wisdom.load() < 20
@@ -309,10 +309,10 @@ def test_a_named_file_must_exist_to_be_read(tmp_path):
 
 
 def test_interrupted_writing_leaves_the_old_file(file, monkeypatch):
-    remember("im2col", "fft")
+    remember("im2col", "fft_blocks")
     fastconv.wisdom.save()
     before = file.read_bytes()
-    remember("fft", "im2col")
+    remember("fft_blocks", "im2col")
 
     def stop(handle):
         raise KeyboardInterrupt
@@ -331,7 +331,7 @@ from fastconv._planner import wisdom
 problem = Problem.parse(sys.argv[1])
 for i in range(15):
     mine = problem._replace(batch=1000 * int(sys.argv[2]) + i + 1)
-    wisdom.remember(mine, 1, False, {"im2col": 1e-3, "fft": 2e-3})
+    wisdom.remember(mine, 1, False, {"im2col": 1e-3, "fft_blocks": 2e-3})
     assert wisdom.save() is not None
     wisdom.clear()
 """
@@ -355,7 +355,7 @@ def test_eight_processes_writing_at_once_lose_nothing(file):
 def test_threads_writing_at_once_lose_nothing():
     def work(n):
         for i in range(5):
-            wisdom.remember(PROBLEM._replace(batch=100 * n + i + 1), 1, False, {"fft": 1.0})
+            wisdom.remember(PROBLEM._replace(batch=100 * n + i + 1), 1, False, {"fft_blocks": 1.0})
             fastconv.wisdom.save()
 
     with ThreadPoolExecutor(8) as pool:
@@ -372,7 +372,7 @@ def test_settings_of_tuning_are_checked():
 
 
 def test_show_config_says_where_wisdom_is(file, capsys):
-    remember("im2col", "fft")
+    remember("im2col", "fft_blocks")
     fastconv.show_config()
     facts = dict(row.split(maxsplit=1) for row in capsys.readouterr().out.splitlines())
     assert facts["wisdom"] == f"{file}, 1 entries in memory"

@@ -11,7 +11,7 @@ from fastconv._core import arena
 
 PAGE = 4096
 # Those whose scratch is the arena's.
-ROOMS = [r.name for r in registry.rooms_for("conv") if r.name not in ("reference", "im2col", "fft")]
+ROOMS = [r.name for r in registry.rooms_for("conv") if r.name not in ("reference", "im2col", "fft_library")]
 
 pytestmark = pytest.mark.usefixtures("every_thread_asked_for")
 

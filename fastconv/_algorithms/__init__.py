@@ -14,7 +14,8 @@ fused_winograd     the same for few input channels, from products to outputs in 
 split_bfloat16     float32 convolution on a tile unit, by products of bfloat16 parts
 separable          kernels that are outer products: down the columns, then along the rows
 im2col             convolution as a matrix product, by BLAS
-fft                convolution by Fourier transforms
+fft_blocks         convolution by Fourier transforms of blocks, as many side by side as there are lanes
+fft_library        the same by the transforms of a library, for kernels too large for that
 direct_pool_windows  maxima and averages of windows, in floats, by vectors
 direct_pool_slides the same for large windows, rows first, then columns
 direct_pool_gradients  gradients of maxima and averages of windows, in floats
@@ -29,6 +30,7 @@ _windows           windows that kernels read in place
 _winograd_tiles    where its tiles lie, and how they are shared out
 _tasks             how rooms that pack whole images share out their tiles
 _weight_sums       sums of weight gradients: added up, and brought into weights
+_quiet             what transforms would drown in rounding
 _splitting         inputs split into bfloat16 parts
 =================  =================================================================
 

@@ -20,6 +20,7 @@
             "fastconv/_kernels/depthwise.h",
             "fastconv/_kernels/detect.h",
             "fastconv/_kernels/dot.h",
+            "fastconv/_kernels/fourier.h",
             "fastconv/_kernels/fused.h",
             "fastconv/_kernels/part.h",
             "fastconv/_kernels/pixel_windows.h",

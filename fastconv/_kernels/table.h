@@ -68,6 +68,21 @@ enum { FC_INT8, FC_UINT8, FC_INT16, FC_UINT16, FC_INTEGERS };
 typedef void (*fc_from_integers_kernel)(const char *from, char *to, ptrdiff_t count);
 typedef int (*fc_to_integers_kernel)(const char *from, char *to, ptrdiff_t count);
 
+/* Transforms of as many sequences as a vector has lanes: see fourier.h. */
+typedef void (*fc_fourier_kernel)(char *re, char *im, ptrdiff_t n, ptrdiff_t step, const char *cosines,
+                                  const char *sines, ptrdiff_t unit);
+
+/* Products of spectra, added up over channels: y[p] = sum of x[c][p] * w[c][p], where x and y are complex
+   vectors and w complex scalars, for one filter or for four. Distances are in bytes. */
+typedef struct {
+    const char *x, *w;
+    char *y;
+    ptrdiff_t points, channels;
+    ptrdiff_t x_channel, x_imaginary, w_channel, w_filter, w_imaginary, y_filter;
+} fc_spectra;
+
+typedef void (*fc_spectra_kernel)(const fc_spectra *);
+
 /* Weights of up to `width` filters, each (channels, taps), into to[tap][channel][filter]. */
 typedef void (*fc_pack_kernel)(const char *from, ptrdiff_t from_row, char *to, ptrdiff_t filters,
                                ptrdiff_t width, ptrdiff_t channels, ptrdiff_t taps);
@@ -236,6 +251,8 @@ typedef struct {
     fc_part_kernel part;
     fc_transpose_kernel transpose;
     fc_copy_kernel copy;
+    fc_fourier_kernel forward, backward;
+    fc_spectra_kernel spectra[2];                       /* of one filter, of four */
     fc_from_integers_kernel convert_from[FC_INTEGERS];
     fc_to_integers_kernel convert_to[FC_INTEGERS];
     fc_pack_kernel pack;

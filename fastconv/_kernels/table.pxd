@@ -65,6 +65,17 @@ cdef extern from "table.h":
                                     Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_from_integers_kernel)(const char*, char*, Py_ssize_t) noexcept nogil
     ctypedef int (*fc_to_integers_kernel)(const char*, char*, Py_ssize_t) noexcept nogil
+    ctypedef void (*fc_fourier_kernel)(char*, char*, Py_ssize_t, Py_ssize_t, const char*, const char*,
+                                       Py_ssize_t) noexcept nogil
+
+    ctypedef struct fc_spectra:
+        const char* x
+        const char* w
+        char* y
+        Py_ssize_t points, channels
+        Py_ssize_t x_channel, x_imaginary, w_channel, w_filter, w_imaginary, y_filter
+
+    ctypedef void (*fc_spectra_kernel)(const fc_spectra*) noexcept nogil
     ctypedef double (*fc_peak_kernel)(long) noexcept nogil
 
     ctypedef struct fc_winograd:
@@ -186,6 +197,9 @@ cdef extern from "table.h":
         fc_part_kernel part
         fc_transpose_kernel transpose
         fc_copy_kernel copy
+        fc_fourier_kernel forward
+        fc_fourier_kernel backward
+        fc_spectra_kernel spectra[2]
         fc_from_integers_kernel convert_from[FC_INTEGERS]
         fc_to_integers_kernel convert_to[FC_INTEGERS]
         fc_pack_kernel pack

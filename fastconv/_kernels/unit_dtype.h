@@ -13,6 +13,7 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #include "signals.h"
 #include "transpose.h"
 #include "convert.h"
+#include "fourier.h"
 #include "plane.h"
 #include "windows.h"
 #include "pixel_windows.h"
@@ -81,6 +82,7 @@ static void JOIN(fill)(fc_kernels *k)
     k->transpose = JOIN(transpose);
     k->copy = JOIN(copy);
     JOIN(fill_conversions)(k);
+    JOIN(fill_fourier)(k);
     k->pack = JOIN(pack);
     k->peak = JOIN(peak);
 }

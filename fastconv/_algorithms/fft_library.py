@@ -1,7 +1,8 @@
-# Convolution as a product of spectra, with overlap-save: the padded input is cut into overlapping
-# blocks, each transformed, multiplied by the kernels' spectra, summed over channels and transformed
-# back. For kernels so large that the direct sum costs more. A block mixes all of its inputs, so one
-# NaN would spoil it whole: the planner repeats such calls elsewhere.
+# Convolution as a product of spectra, with overlap-save, by the library's transforms: the padded input
+# is cut into overlapping blocks, each transformed, multiplied by the kernels' spectra, summed over
+# channels and transformed back. For kernels that no block of `fft_blocks` holds. A block mixes all of
+# its inputs: where one is not finite, or a part much quieter than the rest, the planner repeats the
+# call elsewhere.
 #
 # Overlap-save: Rabiner and Gold, Theory and Application of Digital Signal Processing, 1975, ch. 2.
 
@@ -14,8 +15,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .._core import fft
 from .._core.padding import pad
+from ._quiet import quiet_parts
 
-name = "fft"
+name = "fft_library"
 kinds = ("conv",)
 local = False
 
@@ -83,10 +85,13 @@ def run(problem, packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     p = problem
-    if p.layout == "channels_last":
-        x, y = np.moveaxis(x, -1, 1), np.moveaxis(y, -1, 1)
     sizes = _blocks(p)
     steps = [b - e + 1 for b, e in zip(sizes, p.extent)]
+    lead = (1,) * (3 - p.ndim)
+    if quiet_parts(p, x, lead + sizes, lead + tuple(steps), threads):
+        return False
+    if p.layout == "channels_last":
+        x, y = np.moveaxis(x, -1, 1), np.moveaxis(y, -1, 1)
     windows = sliding_window_view(pad(p, x, _padded_sizes(p)), sizes, tuple(range(2, 2 + p.ndim)))
     windows = windows[(slice(None), slice(None), *(slice(None, None, s) for s in steps))]
     shift = None if bias is None else bias.reshape(-1, *(1,) * p.ndim)
@@ -99,6 +104,7 @@ def run(problem, packed, inputs, outputs, threads):
         result = _correlate(p, packed, blocks, sizes, threads)
         for place, block in zip(chosen, result):
             _keep(p, y[place[0]], place[1:], block, steps, shift)
+    return None
 
 
 def _correlate(problem, packed, blocks, sizes, threads):
