@@ -90,7 +90,7 @@ def quiet(shape, loud, size, taps, dtype):
     x, spikes = size * rng.standard_normal(shape), np.zeros(shape)
     spikes.flat[rng.integers(0, x.size, loud[0])] = loud[1]
     w = rng.standard_normal(taps)
-    seen = CONV[len(shape)](spikes[None] != 0, np.ones(taps, bool)[None, None], dtype=np.int32)
+    seen = CONV[len(shape)]((spikes[None] != 0).astype(np.int32), np.ones(taps, np.int8)[None, None])
     return (x + spikes).astype(dtype)[None], w.astype(dtype)[None, None], seen == 0
 
 
