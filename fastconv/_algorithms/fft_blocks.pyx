@@ -31,7 +31,7 @@ name = "fft_blocks"
 kinds = ("conv",)
 local = False
 
-_LONGEST = 1 << 14   # points of a block, along all axes together
+_LONGEST = 1 << 16   # points of a block, along all axes together
 _NEAR_BYTES = 1 << 19  # of a transform
 _MOST_BYTES = 16 << 20  # of the spectra of a task
 
@@ -90,7 +90,8 @@ def estimate(problem, machine, prepacked):
     return machine.seconds(
         name,
         flops=(rounds * (channels + filters) + kernels) * points * stages,
-        far=0 if near else rounds * (channels + filters) * points,
+        # Along one axis all passes but the first are near nevertheless.
+        far=0 if near else rounds * (channels + filters) * points * (1 if max(sizes) == prod(sizes) else 4),
         products=rounds * channels * filters * points,
         moved=rounds * (channels + filters) * points,
         elements=problem.batch * problem.in_channels * prod(problem.input),
@@ -168,7 +169,7 @@ def _chosen(problem, threads, lanes):
         least = 1 << (extent - 1).bit_length()
         whole = max(1 << (dense - 1).bit_length(), least)
         one = extent == 1 and out > 1
-        sides.append([1] if one else [n for n in (1 << i for i in range(15)) if least <= n <= whole])
+        sides.append([1] if one else [n for n in (1 << i for i in range(17)) if least <= n <= whole])
     best = None
     for sizes in product(*sides):
         points = prod(sizes)
@@ -177,7 +178,7 @@ def _chosen(problem, threads, lanes):
             continue
         rounds = -(-p.groups * _batches(p, sizes, lanes) // threads)
         stages = sum(n.bit_length() - 1 for n in sizes)
-        far = 1.5 if 2 * points * lanes * item > _NEAR_BYTES else 1
+        far = 1 if 2 * points * lanes * item <= _NEAR_BYTES else 1.2 if max(sizes) == points else 2
         cost = rounds * points * ((channels + filters) * (stages * far + 3) + channels * filters)
         if best is None or cost < best[0]:
             best = cost, sizes
