@@ -42,6 +42,8 @@ cdef void unpack_pixels(const View* y, const Py_ssize_t* outputs, const char* pi
                         Py_ssize_t channels, char* to, Py_ssize_t itemsize,
                         const fc_kernels* k) noexcept nogil
 cdef bint is_linear(const View* v, const Py_ssize_t* size) noexcept nogil
+cdef void pack_row(const Geometry* g, const char* row, Py_ssize_t step, Py_ssize_t first, Py_ssize_t count,
+                   char* to, Py_ssize_t itemsize) noexcept nogil
 cdef void fill(char* to, Py_ssize_t count, Py_ssize_t itemsize, double value) noexcept nogil
 cdef bint needs_padding(const Geometry* g) noexcept nogil
 cdef void copy_elements(const char* source, Py_ssize_t source_step, char* to, Py_ssize_t to_step,

@@ -63,6 +63,25 @@ cdef void fill(char* to, Py_ssize_t count, Py_ssize_t itemsize, double value) no
             (<double*> to)[i] = value
 
 
+cdef void pack_row(const Geometry* g, const char* row, Py_ssize_t step, Py_ssize_t first, Py_ssize_t count,
+                   char* to, Py_ssize_t itemsize) noexcept nogil:
+    """`count` elements of a row of the padded input from `first` on; NULL for a row of padding."""
+    cdef Py_ssize_t start = min(max(-first, <Py_ssize_t> 0), count), stop, i, at
+    if row == NULL:
+        fill(to, count, itemsize, g.fill)
+        return
+    stop = max(min(g.input[2] - first, count), start)
+    copy_elements(row + (first + start) * step, step, to + start * itemsize, itemsize, stop - start, itemsize)
+    for i in range(count - (stop - start)):
+        if i >= start:
+            i += stop - start
+        at = shown(g, 2, first + i)
+        if at < 0:
+            fill(to + i * itemsize, 1, itemsize, g.fill)
+        else:
+            copy_elements(row + at * step, step, to + i * itemsize, itemsize, 1, itemsize)
+
+
 cdef Py_ssize_t _valid_from(Py_ssize_t pad, Py_ssize_t phase, Py_ssize_t stride,
                             Py_ssize_t extent) noexcept nogil:
     """First index of a phase that lies in the input: least q with q * stride + phase >= pad."""

@@ -65,7 +65,9 @@ cdef void _copy_part(const void* work, Py_ssize_t task, int thread) noexcept nog
     cdef View view = c.images[0]
     cdef Box band
     cdef char* to
-    band.origin = c.step.origin
+    cdef int axis
+    for axis in range(3):
+        band.origin[axis] = c.step.origin[axis]
     for row in range(part_start(p.pixels.rows, c.row_parts, rows),
                      part_start(p.pixels.rows, c.row_parts, rows + 1)):
         for panel in range(part * TOGETHER, min((part + 1) * TOGETHER, p.count)):
@@ -88,9 +90,11 @@ cdef void _clear(const Pixels* p, char* to, Py_ssize_t piece) noexcept nogil:
 cdef Steps steps_of(const Geometry* g, Py_ssize_t image_bytes, Py_ssize_t sum_bytes) noexcept nogil:
     """How a batch is cut, if the panels of an image, and what is summed up over all steps, take so many bytes."""
     cdef Steps s
+    cdef int i
     # What is read and written at every step should not be more than what it is for.
     cdef Py_ssize_t most = max(STEP_BYTES, sum_bytes)
-    s.outputs = g.output
+    for i in range(3):
+        s.outputs[i] = g.output[i]
     s.axis = 0
     while s.axis < 2 and g.output[s.axis] == 1:
         s.axis += 1

@@ -9,7 +9,7 @@ cimport numpy as cnp
 
 from fastconv._algorithms._direct import supports as _supports
 from fastconv._algorithms._direct cimport Direct, tile_count
-from fastconv._algorithms._packing cimport copy_elements, fill
+from fastconv._algorithms._packing cimport copy_elements, fill, pack_row
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, shown, view_of
 from fastconv._core.team cimport share
@@ -317,8 +317,8 @@ cdef void _bring_in(const Layout* plan, const fc_kernels* k, const Operands* o, 
             source = plane + d * o.x.axis[0] + height * o.x.axis[1]
             if plan.images:
                 source += (line + i) * o.x.batch
-            _stage(g, source if d >= 0 and height >= 0 else NULL, step, at, length,
-                   staged + i * length * size, size)
+            pack_row(g, source if d >= 0 and height >= 0 else NULL, step, at, length,
+                     staged + i * length * size, size)
         for i in range(lines if plan.rowwise else plan.lanes, plan.lanes):
             # Lanes without a row are computed and dropped: let them be ordinary numbers.
             fill(staged + i * length * size, length, size, 0)
@@ -329,25 +329,6 @@ cdef void _bring_in(const Layout* plan, const fc_kernels* k, const Operands* o, 
         seen = plan.positions + (tile_count(g.kernel[2] - phase, plan.phases) - 1) * plan.step
         k.transpose(source + phase * g.dilation[2] * step, above, to + phase * plan.seen * plan.lanes * size,
                     plan.lanes * size, plan.lanes, seen, stride * step // size)
-
-
-cdef void _stage(const Geometry* g, const char* row, Py_ssize_t step, Py_ssize_t at, Py_ssize_t count,
-                 char* to, Py_ssize_t size) noexcept nogil:
-    """`count` elements of a row from `at` on, with its padding; NULL for a row of padding."""
-    cdef Py_ssize_t start = min(max(-at, <Py_ssize_t> 0), count), stop, i, w
-    if row == NULL:
-        fill(to, count, size, g.fill)
-        return
-    stop = max(min(g.input[2] - at, count), start)
-    copy_elements(row + (at + start) * step, step, to + start * size, size, stop - start, size)
-    for i in range(count - (stop - start)):
-        if i >= start:
-            i += stop - start
-        w = shown(g, 2, at + i)
-        if w < 0:
-            fill(to + i * size, 1, size, g.fill)
-        else:
-            copy_elements(row + w * step, step, to + i * size, size, 1, size)
 
 
 cdef void _bring_out(const Layout* plan, const fc_kernels* k, const View* y, const char* results,

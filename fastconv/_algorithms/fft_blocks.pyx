@@ -18,7 +18,7 @@ from libc.string cimport memset
 
 from fastconv._algorithms._direct import supports as _supports
 from fastconv._algorithms._direct cimport Direct, tile_count
-from fastconv._algorithms._packing cimport copy_elements, fill
+from fastconv._algorithms._packing cimport copy_elements, fill, pack_row
 from fastconv._algorithms._quiet import quiet_parts
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical, shown, view_of
@@ -406,33 +406,14 @@ cdef void _bring_in(const Layout* plan, const Operands* o, Py_ssize_t channel, P
                     if row >= 0 and column >= 0:
                         source = (o.x.data + image * o.x.batch + channel * o.x.channel + row * o.x.axis[0]
                                   + column * o.x.axis[1])
-                    _copy_row(g, source, o.x.axis[2], origin[2] - g.pad[2], plan.block[2],
-                              staged + lane * pitch, size)
+                    pack_row(g, source, o.x.axis[2], origin[2] - g.pad[2], plan.block[2],
+                             staged + lane * pitch, size)
                 o.k.transpose(staged, pitch, re + (d * plan.block[1] + h) * plan.pitch * vector, vector,
                               plan.lanes, plan.block[2], 1)
                 if plan.pitch > plan.block[2]:
                     # What lies between rows is multiplied, and dropped: let it be ordinary numbers.
                     memset(re + ((d * plan.block[1] + h) * plan.pitch + plan.block[2]) * vector, 0, vector)
         re += plan.points * vector
-
-
-cdef void _copy_row(const Geometry* g, const char* row, Py_ssize_t step, Py_ssize_t first, Py_ssize_t count,
-                    char* to, Py_ssize_t size) noexcept nogil:
-    """`count` elements of a row of the padded input from `first` on; NULL for a row of padding."""
-    cdef Py_ssize_t start = min(max(-first, <Py_ssize_t> 0), count), stop, i, at
-    if row == NULL:
-        fill(to, count, size, g.fill)
-        return
-    stop = max(min(g.input[2] - first, count), start)
-    copy_elements(row + (first + start) * step, step, to + start * size, size, stop - start, size)
-    for i in range(count - (stop - start)):
-        if i >= start:
-            i += stop - start
-        at = shown(g, 2, first + i)
-        if at < 0:
-            fill(to + i * size, 1, size, g.fill)
-        else:
-            copy_elements(row + at * step, step, to + i * size, size, 1, size)
 
 
 cdef void _bring_out(const Layout* plan, const Operands* o, Py_ssize_t filter, Py_ssize_t first,

@@ -14,7 +14,7 @@ from libc.string cimport memmove, memset
 from fastconv._algorithms._direct import supports as _supports
 from fastconv._algorithms._boxes cimport part_start
 from fastconv._algorithms._direct cimport Direct, tile_count
-from fastconv._algorithms._packing cimport copy_elements, fill
+from fastconv._algorithms._packing cimport copy_elements, fill, pack_row
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical, shown, view_of
 from fastconv._core.team cimport share
@@ -265,23 +265,11 @@ cdef void _copy_row(const Geometry* g, const char* plane, const View* x, Py_ssiz
 
     Up to `least` elements are ordinary numbers in any case.
     """
-    cdef Py_ssize_t start = min(max(-first, <Py_ssize_t> 0), count), stop, i, at
     row = shown(g, 1, row)
     fill(to + count * size, max(least - count, <Py_ssize_t> 0), size, 0)
-    if plane == NULL or row < 0:
-        fill(to, count, size, g.fill)
-        return
-    plane += row * x.axis[1]
-    stop = max(min(g.input[2] - first, count), start)
-    copy_elements(plane + (first + start) * x.axis[2], x.axis[2], to + start * size, size, stop - start, size)
-    for i in range(count - (stop - start)):
-        if i >= start:
-            i += stop - start
-        at = shown(g, 2, first + i)
-        if at < 0:
-            fill(to + i * size, 1, size, g.fill)
-        else:
-            copy_elements(plane + at * x.axis[2], x.axis[2], to + i * size, size, 1, size)
+    if plane != NULL:
+        plane = plane + row * x.axis[1] if row >= 0 else NULL
+    pack_row(g, plane, x.axis[2], first, count, to, size)
 
 
 cdef void _down_columns(const Layout* plan, const Operands* o, Py_ssize_t filter, const char* rows,
