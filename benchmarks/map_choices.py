@@ -96,3 +96,7 @@ def _draw(maps, path, threads):
     )  # fmt: skip
     figure.tight_layout(rect=(0, 0.04, 1, 0.98))
     figure.savefig(path, dpi=80)
+
+
+if __name__ == "__main__":
+    main()

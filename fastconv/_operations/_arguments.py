@@ -14,6 +14,8 @@ ACTIVATIONS = (None, "relu")
 # Gradients, in the order of results; "weight_per_sample" takes the place of "weight".
 NEEDS = ("input", "weight", "bias")
 PER_SAMPLE = "weight_per_sample"
+# Functions that take a dtype for their result.
+_WITH_DTYPE = ("conv1d", "conv2d", "conv3d")
 
 
 class ConvArguments(NamedTuple):
@@ -43,14 +45,14 @@ def check_options(op, data_format, activation, precision, algorithm, settings):
 def check_dtypes(op, input, activation, **others):
     """The row of the input's dtype, to which those of the other arrays must cast safely."""
     row = dtypes.row_of(op, input.dtype)
+    also = ", or give the dtype of the result, dtype=" if op in _WITH_DTYPE else ""
     for name, array in others.items():
         if array is None or array.dtype == input.dtype:
             continue
         if not np.can_cast(array.dtype, input.dtype, "safe"):
             raise TypeError(
                 f"{op}: {name} of dtype {array.dtype} does not cast safely to the input's "
-                f"{input.dtype}; convert the input, e.g. input.astype(np.{array.dtype.name})"
-                + (", or give the dtype of the result, dtype=" if op in ("conv1d", "conv2d", "conv3d") else "")
+                f"{input.dtype}; convert the input, e.g. input.astype(np.{array.dtype.name}){also}"
             )
     if row.family == "complex" and activation == "relu":
         raise TypeError(f"{op}: activation 'relu' has no meaning for {input.dtype}")
