@@ -11,6 +11,8 @@ from fastconv import grad
 from fastconv._algorithms import registry
 from fastconv._core.problem import PADDING_MODES, Problem
 from fastconv._kernels import isa
+from fastconv._operations import gradients
+from fastconv._planner import planner
 
 NUMPYS = {
     "zeros": "constant", "constant": "constant", "reflect": "reflect", "symmetric": "symmetric",
@@ -122,6 +124,24 @@ def test_weight_gradients_see_it_too(problem, way):
                 assert "no algorithm for" in str(refusal)
                 continue
         assert np.array_equal(grad_w, expected), room.name
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(), st.sampled_from(LAYOUTS), st.sampled_from(["float64", "int64", "complex128"]))
+def test_input_gradients_by_strips_are_those_that_are_folded(problem, layout, dtype):
+    x, w, _, pads, mode, value, options = problem
+    differentiate, found = GRAD[x.ndim - 2], []
+    x, w = in_layout(x.astype(dtype), layout), w.astype(dtype)
+    around = dict(padding=pads, padding_mode=mode, padding_value=value, data_format=layout)
+    y = CONV[x.ndim - 2](x, w, **around, **options)
+    g = np.random.default_rng(0).integers(-3, 4, y.shape).astype(dtype)
+    for large in (1, 1 << 40):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(gradients, "_LARGE", large)
+            planner.forget()
+            found.append(differentiate(x, w, g, needs=("input",), **around, **options)[0])
+    planner.forget()
+    assert found[0].dtype == dtype and np.array_equal(*found)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint16", "int64", "float16", "complex64", "complex128"])

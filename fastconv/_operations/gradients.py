@@ -9,7 +9,7 @@ from .._core import integers
 from .._core.arguments import as_shape
 from .._core.arrays import native
 from .._core.dtypes import TABLE
-from .._core.padding import MODES, fold
+from .._core.padding import MODES, fold, origin
 from .._core.relu import through_relu
 from .._core.settings import current
 from .._kernels.isa import active
@@ -27,6 +27,8 @@ names = {
     **{f"grad.conv{ndim}d_weight": ("input", "grad_output") for ndim in (1, 2, 3)},
 }
 
+# Inputs of so many elements are padded strip by strip: copies of them would be large.
+_LARGE = 1 << 16
 # Rows added up in the dtype at hand, before their sums are in a wider one.
 _ROWS = 256
 
@@ -159,7 +161,7 @@ class GradCall:
         if self._relu:
             self.data += ("output",)
         problem, settings, family = arguments.problem, arguments.settings, arguments.row.family
-        self._around = None
+        self._around = self._strips = None
         if family == "complex" and problem.padding_value:
             self._around, problem = problem, grown(problem)
         self._last = problem.layout == "channels_last"
@@ -186,8 +188,9 @@ class GradCall:
     def _call_for_input(arguments, prepacked):
         """The call that gives the gradient to the input, of the weight and the gradient of the output."""
         p = arguments.problem
-        p = grown(p) if p.padding_mode in MODES else p._replace(padding_mode="zeros", padding_value=0.0)
-        return TransposeCall(arguments._replace(problem=p._replace(kind="grad_input")), prepacked)
+        if p.padding_mode in MODES and prod(p.input_shape) < _LARGE:
+            p = grown(p)
+        return _transposed(arguments, p, prepacked)
 
     @staticmethod
     def _ends(input, grad_output):
@@ -305,17 +308,65 @@ class GradCall:
         mode = self._arguments.problem.padding_mode
         if mode not in MODES:
             return gradient
-        first = (not self._arguments.unbatched) + (not self._last)
-        axes, pads = range(first, first + self.problem.ndim), self._seen
-        if gradient.dtype.kind not in "iu":
-            return fold(gradient, shape, pads, axes, mode)
-        # A sum has at most as many terms as there are padded elements.
-        limit = integers.bound(gradient, np.ones((1, 1))) * gradient.size
-        wide = gradient.astype(integers.accumulator(limit))
-        total = fold(wide, shape, pads, axes, mode)
+        strips, total = [], gradient
+        large = prod(self._arguments.problem.input_shape) >= _LARGE
+        if large:
+            if self._strips is None:
+                self._strips = list(self._strips_of(self._arguments.problem))
+            strips = [call.run(weight, None, None, grad_output, None) for call, _, _ in self._strips]
+        if gradient.dtype.kind in "iu":
+            # A sum has at most as many terms as there are padded elements.
+            terms = prod(grown(self._arguments.problem).input_shape)
+            largest = max(integers.bound(part, np.ones((1, 1))) for part in (gradient, *strips))
+            total = gradient.astype(integers.accumulator(largest * terms))
+        if large:
+            self._add_strips(total, strips, mode)
+        else:
+            total = fold(total, shape, self._seen, self._axes, mode)
+        if total.dtype == gradient.dtype:
+            return total
         result = np.empty(shape, gradient.dtype)
         integers.store(total, result)
         return result
+
+    @property
+    def _axes(self):
+        """The spatial axes of the input as it is given."""
+        first = (not self._arguments.unbatched) + (not self._last)
+        return range(first, first + self.problem.ndim)
+
+    def _add_strips(self, total, strips, mode):
+        """Add the gradients of the padding, strip by strip, to those of what it was copied from."""
+        axes = self._axes
+        for strip, (_, i, sources) in zip(strips, self._strips):
+            strip = fold(strip.astype(total.dtype), total.shape, self._seen[i + 1 :], axes[i + 1 :], mode)
+            at = (slice(None),) * axes[i]
+            for j, source in enumerate(sources):
+                total[(*at, source)] += strip[(*at, j)]
+
+    def _strips_of(self, p):
+        """(call, axis, what its elements are copies of) for every strip of padding.
+
+        Along the axes before that one it is as long as the input, along those behind it as the padded
+        one, so that no element is in two.
+        """
+        seen = self._seen
+        for i, (before, after) in enumerate(seen):
+            sources = origin(p.input[i], before, after, p.padding_mode)
+            for start, size, copies in (
+                (-before, before, sources[:before]),
+                (p.input[i], after, sources[len(sources) - after :]),
+            ):
+                if size <= 0:
+                    continue
+                behind = seen[i + 1 :]
+                starts = (*(0,) * i, start, *(-b for b, _ in behind))
+                sizes = (*p.input[:i], size, *(sum(n) for n in zip(p.input[i + 1 :], map(sum, behind))))
+                strip = p._replace(
+                    input=sizes, pad_begin=tuple(map(sum, zip(p.pad_begin, starts))),
+                    pad_end=(0,) * p.ndim,
+                )  # fmt: skip
+                yield _transposed(self._arguments, strip, False), i, copies
 
     def _grad_weight(self, x, grad_output):
         a = self._arguments
@@ -389,6 +440,12 @@ class GradCall:
             integers.store(wide.sum(axis=axes), result)
             return result
         return _channel_sums(planes.astype(dtype, copy=False), self._last).astype(dtype)
+
+
+def _transposed(arguments, problem, prepacked):
+    """The call for the gradient to the input of a `problem`, as if there were zeros around it."""
+    problem = problem._replace(kind="grad_input", padding_mode="zeros", padding_value=0.0)
+    return TransposeCall(arguments._replace(problem=problem), prepacked)
 
 
 def _channel_sums(planes, last):
