@@ -5,7 +5,7 @@ and `conv_transpose.json` (whose `in` is the smaller side) serve tests alone.
 """
 
 import json
-from functools import cache
+from functools import cache, reduce
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -183,19 +183,16 @@ def _integers(random, case):
 
 def image_filter(name, kernel):
     """The image filter `name` as a float64 array of shape `kernel`."""
-    height, width = kernel
     if name == "sobel":
         return np.outer([1, 2, 1], [-1, 0, 1]).astype(float)
     if name == "laplace":
         return np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], float)
     if name == "box":
-        return np.full(kernel, 1 / (height * width))
+        return np.full(kernel, 1 / prod(kernel))
     if name == "gaussian":
         # The usual choice of sigma for a window of n: the tail past the window is below 1 %.
-        rows, columns = (
-            np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (n / 6)) ** 2) for n in kernel
-        )
-        window = np.outer(rows, columns)
+        factors = (np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (n / 6)) ** 2) for n in kernel)
+        window = reduce(np.multiply.outer, factors)
         return window / window.sum()
     raise ValueError(f"no image filter {name!r}")
 
