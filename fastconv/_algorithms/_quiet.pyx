@@ -5,11 +5,12 @@ of a direct sum, the rounding of what its window holds. Parts of half a kernel's
 whole in every window, are compared with the loudest one of their block.
 """
 
+from math import prod
+
 import numpy as np
 
 cimport numpy as cnp
-from libc.stdlib cimport free, malloc
-
+from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport View, view_of
 from fastconv._core.team cimport share
 
@@ -62,9 +63,8 @@ def quiet_parts(problem, x, block, step, int threads):
     p.single = x.dtype.itemsize == 4
     p.piece = max(TASK // (cell[0] * cell[1] * cell[2]), <Py_ssize_t> 1)
     p.pieces = (cells[2] + p.piece - 1) // p.piece
-    p.energies = <double*> malloc(cells[0] * cells[1] * cells[2] * sizeof(double))
-    if p.energies == NULL:
-        raise MemoryError
+    cdef Scratch scratch = acquire(cells[0] * cells[1] * cells[2] * sizeof(double))
+    p.energies = <double*> scratch.data
     with nogil:
         for plane in range(planes):
             p.plane = v.data + plane // channels * v.batch + plane % channels * v.channel
@@ -72,8 +72,12 @@ def quiet_parts(problem, x, block, step, int threads):
             if _uneven(p.energies, cell, cells, blocks, steps, pads, counts):
                 quiet = True
                 break
-    free(p.energies)
     return quiet
+
+
+def quiet_bytes(problem):
+    """What `quiet_parts` takes for a while."""
+    return 8 * prod(n // ((e + 1) // 2) for n, e in zip(problem.input, problem.extent))
 
 
 ctypedef fused real:

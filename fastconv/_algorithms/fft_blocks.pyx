@@ -19,7 +19,7 @@ from libc.string cimport memset
 from fastconv._algorithms._direct import supports as _supports
 from fastconv._algorithms._direct cimport Direct, tile_count
 from fastconv._algorithms._packing cimport copy_elements, fill, pack_row
-from fastconv._algorithms._quiet import quiet_parts
+from fastconv._algorithms._quiet import quiet_bytes, quiet_parts
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical, shown, view_of
 from fastconv._core.team cimport share
@@ -101,7 +101,7 @@ def estimate(problem, machine, prepacked):
 def workspace(problem, threads):
     cdef Blocks state = Blocks(problem)
     cdef Layout plan = state.lay_out(threads)
-    return threads * _thread_bytes(&plan)
+    return quiet_bytes(problem) + threads * _thread_bytes(&plan)
 
 
 def compile(problem):

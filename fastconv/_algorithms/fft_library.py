@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .._core import fft
 from .._core.padding import pad
-from ._quiet import quiet_parts
+from ._quiet import quiet_bytes, quiet_parts
 
 name = "fft_library"
 kinds = ("conv",)
@@ -65,7 +65,7 @@ def workspace(problem, threads):
     per_block = points * size * 2
     blocks = _blocks_at_once(problem)
     padded = prod(_padded_sizes(problem)) * problem.in_channels * problem.batch * size
-    return padded + 2 * blocks * per_block * (problem.in_channels + problem.out_channels)
+    return quiet_bytes(problem) + padded + 2 * blocks * per_block * (problem.in_channels + problem.out_channels)
 
 
 def compile(problem):

@@ -207,7 +207,9 @@ class ConvCall:
         if self.dtype.kind not in "iu" or stands_in(input):
             return problem, self.settings, note
         # The integers at hand decide.
-        carrier = integers.carrier(integers.bound(input, self._rearranged(weight), bias, self.problem.padding_value))
+        around = self.problem.padding_value
+        limit = integers.bound(input, self._rearranged(weight), bias, around)
+        carrier = integers.carrier(limit)
         if carrier is None:
             note = f"{name} in wide integers: no float holds these sums exactly"
             return self.problem, self.settings._replace(algorithm="reference"), note
