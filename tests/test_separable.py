@@ -137,6 +137,17 @@ def test_plans_take_the_kernel_apart_once_and_travel(monkeypatch):
     assert np.array_equal(copied(x), plan(x))
 
 
+@pytest.mark.parametrize("planned, called", [(1, 8), (8, 1), (1, 64), (64, 1)])
+@pytest.mark.parametrize("size", [40, 64, 100])
+def test_plans_for_other_batches(size, planned, called):
+    """Of which some may be too small for passes to pay."""
+    x = np.random.default_rng(0).standard_normal((64, 1, size, size))
+    w = outer([np.hanning(17)[None, 1:-1]] * 2)
+    plan = fastconv.plan(fastconv.conv2d, x[:planned], w, padding=7)
+    expected = fastconv.conv2d(x[:called], w, padding=7, algorithm="im2col")
+    assert np.allclose(plan(x[:called]), expected, rtol=0, atol=1e-12)
+
+
 def test_numbers_that_are_none_reach_what_sees_them():
     x = np.zeros((1, 80, 400), np.float32)
     x[0, 40, 100], x[0, 20, 300] = np.nan, np.inf

@@ -7,7 +7,6 @@ kernel by no more than what rounding to the kernel's dtype does.
 
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,11 +24,10 @@ _REMEMBERED = 1 << 15
 _ROUNDING = 0.75
 
 
-class Packed(NamedTuple):
-    """What a plan keeps of a kernel that was taken apart."""
+class Packed(tuple):
+    """What a plan keeps of a kernel that was taken apart: (factors or None, packed weights)."""
 
-    factors: tuple
-    weights: list
+    __slots__ = ()
 
 
 def offer(problem, settings):
@@ -47,8 +45,9 @@ def _offer(problem, settings, level):
     if p.in_channels != p.groups or not p.macs or not (forced or settings.algorithm is None):
         return None
     settings = settings._replace(algorithm=None)
-    if p.ndim == 3 and p.kernel[0] > 1 and p.padding_value:
-        return None  # around the sums along the depth there is another value for each filter
+    if p.ndim == 3 and p.kernel[0] > 1 and (p.padding_value or settings.max_workspace is not None):
+        # Around the sums along the depth there is another value for each filter; and they are large.
+        return None
     passes = Passes(p, settings)
     if not forced:
         able = planner.able_candidates(p, settings)

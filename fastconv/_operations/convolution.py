@@ -239,7 +239,7 @@ class ConvCall:
         if self._passes is not None:
             factors = self._factors(weight)
             if factors is not None:
-                return _passes.Packed(factors, self._passes.prepare(factors))
+                return _passes.Packed((factors, self._passes.prepare(factors)))
         return self._executable.prepare(weight)
 
     def run(self, weight, bias, packed, input, out):
@@ -284,9 +284,9 @@ class ConvCall:
         """By passes if the kernel is an outer product, or else by the room that was chosen."""
         if self._passes is not None:
             if packed is None:
-                packed = _passes.Packed(self._factors(weight), None)
+                packed = _passes.Packed((self._factors(weight), None))
             if isinstance(packed, _passes.Packed):
-                if packed.factors is not None:
+                if packed[0] is not None:
                     self._passes.run(*packed, inputs, outputs)
                     return
                 packed = None
