@@ -114,10 +114,10 @@ def test_whole_numbers_that_no_float_holds():
         fastconv.conv1d(x.astype(np.uint64) * 7, np.ones((1, 1, 3), np.int8), dtype=np.int16)
 
 
-@pytest.mark.parametrize("given, kernel, wanted", itertools.product(
+@pytest.mark.parametrize("given, kernel, wanted", list(itertools.product(
     ("float32", "complex64", "float64", "complex128", "int16", "float16"),
     ("float32", "complex64", "float64", "complex128"),
-    (None, "complex64", "complex128", "float32", "float64")))  # fmt: skip
+    (None, "complex64", "complex128", "float32", "float64"))))  # fmt: skip
 def test_real_with_complex(given, kernel, wanted):
     rng = np.random.default_rng(1)
     x, w, b = (rng.standard_normal(shape) for shape in ((2, 4, 50), (6, 2, 5), (6,)))
