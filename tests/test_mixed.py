@@ -104,6 +104,12 @@ def test_what_does_not_fit_is_an_error_unless_saturated():
         assert (y == np.iinfo(dtype).max).all()
 
 
+@pytest.mark.parametrize("shape", [(1, 0, 5), (1, 5, 0), (0, 1, 5, 5)])
+def test_pictures_without_elements(shape):
+    y = fastconv.conv2d(np.ones(shape, np.uint8), np.ones((1, 1, 3, 3)), padding=2)
+    assert y.dtype == np.uint8 and not y.any()
+
+
 def test_whole_numbers_that_no_float_holds():
     x = np.full((1, 1, 9), 2**61)
     y = fastconv.conv1d(x, np.ones((1, 1, 3), np.int8), dtype=np.uint64)

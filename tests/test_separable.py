@@ -105,6 +105,10 @@ def test_what_is_no_outer_product_is_not_taken_for_one():
     assert _passes.factors(outer([column, row]), exact=True) is None
     with pytest.raises(ValueError, match="is for kernels that are outer products"):
         fastconv.conv2d(np.ones((1, 1, 20, 20)), other.astype(float), algorithm="separable")
+    with pytest.raises(ValueError, match="separable: is for planes, without dilation"):
+        fastconv.conv2d(np.ones((1, 1, 20, 20)), np.ones((1, 1, 3, 3)), dilation=2, algorithm="separable")
+    with pytest.raises(ValueError, match="separable: is for kernels and strides of at most"):
+        fastconv.conv2d(np.ones((1, 1, 8, 8)), np.ones((1, 1, 3, 3)), stride=2**61, padding=2**61, algorithm="separable")
     with pytest.raises(ValueError, match="'separable' does not do conv"):
         fastconv.conv2d(np.ones((1, 2, 20, 20)), np.ones((1, 2, 3, 3)), algorithm="separable")
 

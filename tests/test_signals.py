@@ -84,3 +84,13 @@ def test_what_it_is_not_for():
     for kernel, why in (((3, 3), "along the last axis"), ((1, 1), "several taps")):
         with pytest.raises(ValueError, match=why):
             fastconv.conv2d(x, np.ones((1, 1, *kernel)), algorithm="direct_signals")
+
+
+@pytest.mark.parametrize("far", [2**20 + 1, 2**32, 2**61])
+def test_what_reaches_too_far_is_left_to_others(far):
+    """Counting what it would copy runs over."""
+    x, w = np.ones((1, 1, 8)), np.ones((1, 1, 3))
+    for options, expected in ((dict(stride=far), [0, 3, 0]), (dict(dilation=far), [1] * 8)):
+        assert fastconv.conv1d(x, w, padding=far, **options)[0, 0].tolist() == expected
+        with pytest.raises(ValueError, match="direct_signals: is for strides and kernels that reach"):
+            fastconv.conv1d(x, w, padding=far, algorithm="direct_signals", **options)

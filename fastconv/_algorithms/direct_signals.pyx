@@ -28,8 +28,10 @@ cdef enum:
     TASKS_PER_THREAD = 3
     # Vector operations per position that is brought in, and per output that is brought out.
     TURNS = 5
-    # Copies of more taps than that do not stay near.
-    MOST_BYTES = 4 << 20
+    # Copies of more taps than that do not stay near; strides and kernels that reach further are not
+    # even counted.
+    MOST_BYTES = 8 << 20
+    FARTHEST = 1 << 20
 
 
 # How one problem runs for some threads.
@@ -68,6 +70,8 @@ def supports(problem):
         reason = "is for kernels that extend along the last axis only"
     if reason is None and problem.taps == 1:
         reason = "is for kernels of several taps"
+    if reason is None and max(problem.stride[-1], problem.extent[-1]) > FARTHEST:
+        reason = f"is for strides and kernels that reach {FARTHEST} elements at most"
     if reason is None:
         state = Signals(problem)
         if state.bytes() > MOST_BYTES:
@@ -148,7 +152,8 @@ cdef class Signals(Direct):
 
     def bytes(self):
         """What a task copies."""
-        return self.lay_out(1).copy
+        cdef Layout plan = self.lay_out(1)
+        return plan.copy + plan.staged
 
     cdef Py_ssize_t tasks(self, const Layout* plan) noexcept nogil:
         cdef Py_ssize_t images = 1 if plan.images else plan.g.batch

@@ -35,7 +35,8 @@ cdef enum:
     LEAST_STRIPS = 4   # of a task
     TASKS_PER_THREAD = 4
     SHORT = 12         # taps of a row that are added up with neighbours in lanes
-    LONGEST = 4096     # taps along an axis
+    LONGEST = 4096     # taps and steps along an axis
+    MOST_BYTES = 16 << 20  # of rows that are held
 
 
 # How one problem runs.
@@ -72,8 +73,10 @@ def supports(problem):
         reason = "is for filters of one channel: groups = in_channels"
     if reason is None and prod(problem.kernel[:-2]) * prod(problem.dilation) != 1:
         reason = "is for planes, without dilation"
-    if reason is None and max(problem.kernel) > LONGEST:
-        reason = f"is for at most {LONGEST} taps along an axis"
+    if reason is None and max(*problem.kernel, *problem.stride[-2:]) > LONGEST:
+        reason = f"is for kernels and strides of at most {LONGEST} elements along an axis"
+    if reason is None and Separable(problem).bytes() > MOST_BYTES:
+        reason = f"would hold {Separable(problem).bytes()} bytes of rows"
     return reason
 
 
@@ -142,6 +145,10 @@ cdef class Separable(Direct):
         super().__init__(problem)
         # Strides over single taps are as good as others here.
         self.g = canonical(problem)
+
+    def bytes(self):
+        """What a task copies."""
+        return self.lay_out(1).copy
 
     cdef Layout lay_out(self, int threads) noexcept nogil:
         """Tasks for this many threads."""

@@ -53,10 +53,10 @@ def fold(padded, shape, pads, spatial, mode):
 def origin(size, before, after, mode):
     """Which element of an axis of `size` every padded one is a copy of; -1 for none."""
     at = np.arange(-before, max(size + after, -before))
-    if not size:
-        return at
     if mode == "constant":
         return np.where((at >= 0) & (at < size), at, -1)
+    if not size:
+        return at
     if mode == "replicate":
         return at.clip(0, size - 1)
     if mode == "circular":

@@ -28,7 +28,6 @@ class ConvArguments(NamedTuple):
     row: object  # its row in the table of dtypes
     unbatched: bool
     flip: tuple | None  # index that turns the kernel round
-    pads: tuple  # (before, after) per spatial axis
 
 
 def check_options(op, data_format, activation, precision, algorithm, settings):

@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from .._core import integers, sizes
+from .._core import integers
 from .._core.arguments import one_of
 from .._core.arrays import Form, native
 from .._core.dtypes import TABLE, row_of

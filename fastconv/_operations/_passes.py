@@ -44,7 +44,6 @@ def _offer(problem, settings, level):
         return None
     if p.in_channels != p.groups or not p.macs or not (forced or settings.algorithm is None):
         return None
-    settings = settings._replace(algorithm=None)
     if p.ndim == 3 and p.kernel[0] > 1 and (p.padding_value or settings.max_workspace is not None):
         # Around the sums along the depth there is another value for each filter; and they are large.
         return None
@@ -62,11 +61,9 @@ class Passes:
     def __init__(self, problem, settings):
         self.problem, self._settings = problem, settings
         p = problem
-        self._deep = p.ndim == 3 and p.kernel[0] > 1
-        self.plane = p._replace(kind="separable")
-        self.depth = None
-        if self._deep:
-            self.depth = _down(p)
+        self.plane, self.depth = p._replace(kind="separable"), None
+        if p.ndim == 3 and p.kernel[0] > 1:
+            self.depth = _along_depth(p)
             self.plane = self.plane._replace(
                 in_channels=p.out_channels, groups=p.out_channels, input=(p.output[0], *p.input[1:]),
                 kernel=(1, *p.kernel[1:]), stride=(1, *p.stride[1:]), dilation=(1, *p.dilation[1:]),
@@ -74,20 +71,24 @@ class Passes:
             )  # fmt: skip
 
     def _parts(self):
-        return [p for p in (self.depth, self.plane) if p is not None]
+        """(problem, settings) of the passes; an algorithm that is forced is that of the planes."""
+        parts = [(self.plane, self._settings)]
+        if self.depth is not None:
+            parts.insert(0, (self.depth, self._settings._replace(algorithm=None)))
+        return parts
 
     def seconds(self):
         """Predicted time."""
-        found = (planner.able_candidates(part, self._settings) for part in self._parts())
+        found = (planner.able_candidates(*part) for part in self._parts())
         return sum(min(c.seconds for c in able) for able in found)
 
     def _executables(self):
-        return [planner.choose(part, self._settings) for part in self._parts()]
+        return [planner.choose(*part) for part in self._parts()]
 
     @property
     def scratch(self):
         """Bytes between the passes, beside the workspaces of rooms."""
-        if not self._deep:
+        if self.depth is None:
             return 0
         return prod(self.depth.output_shape) * np.dtype(self.problem.dtype).itemsize
 
@@ -96,11 +97,11 @@ class Passes:
         note = f"{note}; the kernel is an outer product" if note else "the kernel is an outer product"
         ways = [": down the columns, then along the rows", ": the pass along the depth"]
         parts = zip(reversed(self._parts()), reversed(self._executables()), ways)
-        return [Asked(part, self._settings, e, packs, note + way) for part, e, way in parts]
+        return [Asked(*part, e, packs, note + way) for part, e, way in parts]
 
     def prepare(self, factors):
         """Packed weights for `run`."""
-        weights = [_column(factors[0])] if self._deep else []
+        weights = [] if self.depth is None else [_column(factors[0])]
         weights.append(factors[-2:])
         return [e.prepare(w) for e, w in zip(self._executables(), weights)]
 
@@ -110,20 +111,21 @@ class Passes:
         *first, plane = self._executables()
         packed = packed or [None] * len(self._parts())
         if first:
-            x, last = self._down(first[0], factors[0], packed[0], x), self.plane.layout
-            x = np.moveaxis(x, 1, -1) if last == "channels_last" else x
+            x = self._sum_depth(first[0], factors[0], packed[0], x)
         plane.run(factors[-2:], packed[-1], (x, bias), (y,))
 
-    def _down(self, executable, factor, packed, x):
-        """The sums along the depth, channels first."""
+    def _sum_depth(self, executable, factor, packed, x):
+        """The sums along the depth, in the layout of the problem."""
         p = self.problem
-        x = np.moveaxis(x, -1, 1) if p.layout == "channels_last" else x
+        last = p.layout == "channels_last"
+        x = np.moveaxis(x, -1, 1) if last else x
         z = np.empty(self.depth.output_shape, x.dtype)
         executable.run(_column(factor), packed, (x.reshape(*x.shape[:3], -1), None), (z,))
-        return z.reshape(*z.shape[:3], *p.input[1:])
+        z = z.reshape(*z.shape[:3], *p.input[1:])
+        return np.moveaxis(z, 1, -1) if last else z
 
 
-def _down(problem):
+def _along_depth(problem):
     """The pass along the depth as a problem of planes whose rows are whole slices."""
     p = problem
     row = prod(p.input[1:])
@@ -209,4 +211,3 @@ def _whole(matrix, column, row, at):
     if remainder.any() or not (np.multiply.outer(whole, quotient) == matrix).all():
         return None
     return whole.astype(matrix.dtype), quotient.astype(matrix.dtype)
-

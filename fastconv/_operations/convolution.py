@@ -95,7 +95,7 @@ class ConvCall:
 
     def __init__(self, arguments, prepacked=False):
         (
-            self.op, self.problem, self.settings, self.dtype, row, self._unbatched, self._flip, _,
+            self.op, self.problem, self.settings, self.dtype, row, self._unbatched, self._flip,
         ) = arguments  # fmt: skip
         self._around = None
         if row.family == "complex" and self.problem.padding_value and self._parts_differ:
@@ -328,7 +328,6 @@ def parse_conv(
         raise TypeError(f"{op}: flip must be True or False, got {flip!r}")
     row = check_dtypes(op, input, activation, weight=weight, bias=bias)
 
-    last = data_format == "channels_last"
     batch, channels, spatial = split_input(op, ndim, input.shape, data_format)
     groups = as_int(op, "groups", groups)
     _check_weight(op, ndim, input, weight, bias, channels, groups)
@@ -367,7 +366,7 @@ def parse_conv(
     sizes.check_total(op, "the result", problem.output_shape, dtype.itemsize)
     return ConvArguments(
         op, problem, settings, dtype, row, input.ndim == ndim + 1,
-        (Ellipsis, *(slice(None, None, -1),) * ndim) if flip else None, pads,
+        (Ellipsis, *(slice(None, None, -1),) * ndim) if flip else None,
     )  # fmt: skip
 
 

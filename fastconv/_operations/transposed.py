@@ -122,7 +122,7 @@ def parse_transpose(
     dtype = input.dtype.newbyteorder("=")
     sizes.check_total(op, "the result", problem.input_shape, dtype.itemsize)
     unbatched = input.ndim == ndim + 1
-    return ConvArguments(op, problem, settings, dtype, row, unbatched, None, pads)
+    return ConvArguments(op, problem, settings, dtype, row, unbatched, None)
 
 
 def _check_weight(op, ndim, input, weight, bias, channels, groups):
