@@ -242,8 +242,37 @@ cdef extern from "table.h":
         fc_split_weights_kernel split_weights
         fc_product_kernel product[FC_SPLITS + 1]
 
+    enum:
+        FC_NUMBERS
+
+    ctypedef struct fc_ordered:
+        double* out
+        Py_ssize_t n
+        const double* const* first
+        const double* const* second
+        const double* weights
+        Py_ssize_t terms
+        int pairs
+
+    ctypedef void (*fc_sum_kernel)(const fc_ordered*) noexcept nogil
+    ctypedef void (*fc_means_kernel)(double*, double*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
+    ctypedef void (*fc_load_kernel)(const char*, Py_ssize_t, double*, Py_ssize_t) noexcept nogil
+    ctypedef void (*fc_store_kernel)(const double*, char*, Py_ssize_t, Py_ssize_t) noexcept nogil
+
+    ctypedef struct fc_ordered_kernels:
+        fc_sum_kernel sum
+        fc_means_kernel means
+        Py_ssize_t block
+        fc_load_kernel load[FC_NUMBERS]
+        fc_store_kernel store[FC_NUMBERS]
+
+    ctypedef void (*fc_extremum_kernel)(char*, const char*, Py_ssize_t) noexcept nogil
+
     ctypedef struct fc_table:
         fc_kernels of[FC_DTYPES]
+        fc_ordered_kernels ordered
+        fc_extremum_kernel larger[FC_NUMBERS]
+        fc_extremum_kernel smaller[FC_NUMBERS]
         fc_split_kernels split
 
 
@@ -251,3 +280,8 @@ cdef extern from "table.h":
 cdef const fc_kernels* kernels(int dtype) noexcept nogil
 # Those of the tile unit; not `present` at levels without one.
 cdef const fc_split_kernels* split_kernels() noexcept nogil
+# Sums in one order, of any numbers, at the active level.
+cdef const fc_ordered_kernels* ordered_kernels() noexcept nogil
+
+# Larger or smaller ones of two rows, by dtype, at the active level.
+cdef const fc_extremum_kernel* extremum_kernels(bint minimum) noexcept nogil

@@ -78,6 +78,16 @@ cdef const fc_split_kernels* split_kernels() noexcept nogil:
     return &_tables[_active].split
 
 
+cdef const fc_ordered_kernels* ordered_kernels() noexcept nogil:
+    return &_tables[_active].ordered
+
+
+cdef const fc_extremum_kernel* extremum_kernels(bint minimum) noexcept nogil:
+    if minimum:
+        return _tables[_active].smaller
+    return _tables[_active].larger
+
+
 def available():
     """The levels this machine can run, lowest first."""
     return LEVELS[: _highest + 1]

@@ -49,6 +49,19 @@
 #define lanes_mask JOIN(mask)
 #include "unit_dtype.h"
 
+/* Every dtype of numbers, and how a float64 becomes one: through an integer that wraps. */
+#define BY_INT32(x) ((int32_t)(x))
+#define BY_INT64(x) ((int64_t)(x))
+#define BY_UINT64(x) ((x) < 0x1p63 ? (uint64_t)(int64_t)(x) : (uint64_t)(int64_t)((x) - 0x1p63) ^ (1ULL << 63))
+#define AS_IT_IS(x) (x)
+#define EACH_NUMBER(DO) \
+    DO(int8, int8_t, BY_INT32) DO(uint8, uint8_t, BY_INT32) DO(int16, int16_t, BY_INT32) \
+    DO(uint16, uint16_t, BY_INT32) DO(int32, int32_t, BY_INT32) DO(uint32, uint32_t, BY_INT64) \
+    DO(int64, int64_t, BY_INT64) DO(uint64, uint64_t, BY_UINT64) DO(float32, float, AS_IT_IS) \
+    DO(float64, double, AS_IT_IS)
+#include "ordered.h"
+#include "extrema.h"
+
 #define FILL2(level) fc_fill_##level
 #define FILL(level) FILL2(level)
 
@@ -56,4 +69,6 @@ void FILL(LEVEL)(fc_table *table)
 {
     JOIN2(fill, float32, LEVEL)(&table->of[FC_FLOAT32]);
     JOIN2(fill, float64, LEVEL)(&table->of[FC_FLOAT64]);
+    JOIN2(fill_ordered, float64, LEVEL)(&table->ordered);
+    JOIN2(fill_extrema, float64, LEVEL)(table->larger, table->smaller);
 }

@@ -1,6 +1,7 @@
 """Convolution, in 1-D, 2-D and 3-D."""
 
 from functools import partial
+from math import prod
 from numbers import Complex, Number, Real
 
 import numpy as np
@@ -21,6 +22,9 @@ from ._asked import Asked, axes_of, lowered, stands_in
 from ._stride_phases import fill
 
 names = {f"conv{ndim}d": ("input",) for ndim in (1, 2, 3)}
+# A kernel whose outer product has so many times the taps of its factors is not multiplied out.
+_AT_ONCE = 3
+
 
 def convolve(
     op, ndim, input, weight, bias, stride, padding, dilation, groups, data_format, padding_mode,
@@ -58,6 +62,38 @@ def convolve(
         call = _parse(op, ndim, input, weight, bias, options, dtype, overflow, settings, False)
         _calls.keep(key, call)
     return call.run(weight, bias, None, input, out)
+
+
+def convolve_factors(ndim, input, factors, padding, padding_mode, data_format, out):
+    """Convolution of every channel with the outer product of its `factors`; None if passes, each by itself,
+    are the better way.
+
+    `factors` are arrays (channels, taps), one per axis.
+    """
+    op = f"conv{ndim}d"
+    settings = current()
+    taps = tuple(factor.shape[1] for factor in factors)
+    key = (
+        op, "factors", input.shape, input.dtype, taps, padding, padding_mode, data_format, settings,
+        active(),
+    )  # fmt: skip
+    call = _calls.find(key)
+    if call is None:
+        channels = len(factors[0])
+        weight = np.broadcast_to(np.zeros((), input.dtype), (channels, 1, *taps))
+        options = (
+            1, padding, 1, channels, data_format, padding_mode, 0, False, None, None, None
+        )
+        call = ConvCall(parse_conv(op, ndim, input, weight, None, *options, settings))
+        _calls.keep(key, call)
+    if call.takes_factors:
+        return call.run(None, None, _passes.Packed((factors, None)), input, out)
+    if prod(taps) > _AT_ONCE * sum(n for n in taps if n > 1):
+        return None
+    weight = factors[0]
+    for factor in factors[1:]:
+        weight = weight[..., None] * factor.reshape(len(factor), *(1,) * (weight.ndim - 1), -1)
+    return call.run(weight[:, None], None, None, input, out)
 
 
 def parse(name, arguments, settings, prepacked=False):
@@ -121,6 +157,11 @@ class ConvCall:
             self._executable is not None and not self._unbatched and not self._rearranges()
             and self._passes is None and self._around is None
         )  # fmt: skip
+
+    @property
+    def takes_factors(self):
+        """Whether a kernel that is an outer product runs as passes."""
+        return self._passes is not None
 
     # What a transposed convolution does in another way.
 

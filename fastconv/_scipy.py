@@ -1,0 +1,48 @@
+"""What SciPy's names over our engine share: the way to SciPy itself, and telling which way was taken.
+
+`hand_over` is the only place from which a function of `fastconv.ndimage` or `fastconv.signal` calls
+the function of SciPy whose name it has.
+"""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+_steps = ContextVar("steps", default=None)
+
+
+def hand_over(function, reason, *args, **kwargs):
+    """What `function` of SciPy returns; `reason` is why the engine does not compute it."""
+    tell(lambda: f"SciPy's {function.__name__}: {reason}")
+    return function(*args, **kwargs)
+
+
+def tell(step):
+    """Note a step, that `step()` puts into words, if somebody listens."""
+    steps = _steps.get()
+    if steps is not None:
+        steps.append(step())
+
+
+@contextmanager
+def told():
+    """A list that the steps of all calls in a block go to."""
+    token = _steps.set([])
+    try:
+        yield _steps.get()
+    finally:
+        _steps.reset(token)
+
+
+def unmasked(op, **arrays):
+    """The arrays, as ndarrays; TypeError for one with a mask, which would be lost."""
+    found = []
+    for name, array in arrays.items():
+        if isinstance(array, np.ma.MaskedArray):
+            raise TypeError(
+                f"{op}: {name} is a masked array, and its mask would be lost; fill it, e.g. "
+                f"{name}.filled(0), or leave masked elements out with fastconv.normalized_conv2d"
+            )
+        found.append(np.asarray(array))
+    return found

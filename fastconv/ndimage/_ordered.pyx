@@ -1,0 +1,280 @@
+# cython: initializedcheck=False
+"""Sums in float64, in SciPy's order and so with its results to the last bit, of arrays of any dtype.
+
+Results that are integers are cut off, and 9.999... is 9: they are SciPy's only if the sums are. A task
+brings a box of its inputs, with what the border shows, to float64; what it stores is of the result's dtype.
+"""
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.string cimport memset
+
+from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.team cimport share
+from fastconv._kernels.table cimport fc_ordered, fc_ordered_kernels, ordered_kernels
+
+cnp.import_array()
+
+cdef enum:
+    WIDE = 512            # outputs of a task's rows, but where kernels have many rows
+    NARROW = 128
+    MANY = 32             # such as these
+    BOX = 24 << 10        # elements of a box, about
+    LINES = 64            # that have their means taken together
+    STEPS = 256           # means between two looks at the input, at least
+
+NUMBERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
+
+
+cdef struct Work:
+    const fc_ordered_kernels* k
+    int from_, to                        # numbers of dtypes
+    const char* x
+    char* y
+    Py_ssize_t x_step[4]                 # bytes: batch, slices, rows, elements
+    Py_ssize_t y_step[4]
+    Py_ssize_t size[4], input[4]         # of the output, of the input
+    Py_ssize_t kernel[3]
+    const Py_ssize_t* shown[3]           # which input every position shows; -1 for `around`
+    Py_ssize_t before                    # positions before the first input of a row
+    double around
+    Py_ssize_t rows, columns, across, down
+    Py_ssize_t height, pitch, box        # of a box: rows of a slice, elements from row to row, and in all
+    const Py_ssize_t* first              # three offsets for every term
+    const Py_ssize_t* second
+    const double* weights
+    Py_ssize_t terms
+    int pairs
+    char* scratch
+    Py_ssize_t scratch_bytes
+
+
+def correlate(cnp.ndarray x, cnp.ndarray y, kernel, shown, before, first, second, weights, int pairs, around, int threads):
+    """Sums of terms ``weight * x[at first]``, or ``weight * (x[at first] +- x[at second])`` for all but the
+    first, for `pairs` of 1 and -1; `x` and `y` have four axes, the batch first.
+
+    `kernel` are the sizes of a window, `first` and `second` offsets in it, `shown` for each axis the element
+    that every position of the padded axis shows, or -1 for `around`; `before` the padding before rows.
+    """
+    cdef Work w
+    cdef int i
+    cdef Py_ssize_t rows
+    if not y.size:
+        return
+    tables = [np.ascontiguousarray(a, np.intp) for a in (*shown, first, second)]
+    cdef cnp.ndarray taps = np.ascontiguousarray(weights, np.float64)
+    memset(&w, 0, sizeof(w))
+    _operands(&w, x, y)
+    for i in range(3):
+        w.kernel[i] = kernel[i]
+        w.shown[i] = <const Py_ssize_t*> cnp.PyArray_DATA(tables[i])
+    w.first = <const Py_ssize_t*> cnp.PyArray_DATA(tables[3])
+    w.second = <const Py_ssize_t*> cnp.PyArray_DATA(tables[4])
+    w.weights = <const double*> cnp.PyArray_DATA(taps)
+    w.terms = taps.size
+    w.pairs = pairs
+    w.before = before
+    w.around = around
+    w.columns = min(w.size[3], WIDE if w.kernel[0] * w.kernel[1] <= MANY else NARROW)
+    w.pitch = _whole(w.columns, w.k.block) + w.kernel[2] - 1
+    w.pitch = (w.pitch + 7) // 8 * 8 + 8  # lines of a cache, but no power of two of them
+    rows = BOX // (w.kernel[0] * w.pitch) - w.kernel[1] + 1
+    w.rows = min(w.size[2], max(rows, w.kernel[1]))
+    while w.rows > max(8, w.kernel[1]) and w.size[0] * w.size[1] * _parts(w.size[2], w.rows) * _parts(w.size[3], w.columns) < 2 * threads:
+        w.rows = (w.rows + 1) // 2
+    w.height = w.rows + w.kernel[1] - 1
+    w.box = w.kernel[0] * w.height * w.pitch
+    w.across, w.down = _parts(w.size[3], w.columns), _parts(w.size[2], w.rows)
+    w.scratch_bytes = (w.box + _whole(w.columns, w.k.block) + 2 * w.terms + 64) * 8
+    cdef Scratch scratch = acquire(threads * w.scratch_bytes)
+    w.scratch = scratch.data
+    with nogil:
+        share(_sums, &w, w.size[0] * w.size[1] * w.across * w.down, threads)
+
+
+def means(cnp.ndarray x, cnp.ndarray y, shown, Py_ssize_t before, Py_ssize_t size, around, int threads):
+    """Means of `size` neighbours along the middle one of three axes."""
+    cdef Work w
+    cdef cnp.ndarray table = np.ascontiguousarray(shown, np.intp)
+    if not y.size:
+        return
+    memset(&w, 0, sizeof(w))
+    _operands(&w, x[:, None], y[:, None])
+    w.shown[1] = <const Py_ssize_t*> cnp.PyArray_DATA(table)
+    w.before = before
+    w.kernel[1] = size
+    w.around = around
+    # Lanes are neighbours in memory; where there are too few, they are lines.
+    w.down = w.size[3] < w.k.block
+    lines = w.size[0] if w.down else w.size[3]
+    w.columns = min(<Py_ssize_t> LINES, _whole(_parts(lines, threads), w.k.block))
+    if size > 1 << 14:
+        w.columns = w.k.block
+    w.pitch = w.columns + 8
+    w.rows = min(w.size[2], max(<Py_ssize_t> STEPS, size))
+    w.across = _parts(lines, w.columns)
+    w.box = (w.rows + size) * w.pitch
+    w.scratch_bytes = (w.box + 2 * w.columns + (w.columns * (w.rows + size + 8) if w.down else 0) + 64) * 8
+    cdef Scratch scratch = acquire(threads * w.scratch_bytes)
+    w.scratch = scratch.data
+    with nogil:
+        share(_means, &w, w.across * (w.size[3] if w.down else w.size[0]), threads)
+
+
+cdef int _operands(Work* w, cnp.ndarray x, cnp.ndarray y) except -1:
+    cdef int i
+    w.k = ordered_kernels()
+    w.from_ = NUMBERS.index(x.dtype.name)
+    w.to = NUMBERS.index(y.dtype.name)
+    w.x = cnp.PyArray_BYTES(x)
+    w.y = cnp.PyArray_BYTES(y)
+    for i in range(4):
+        w.x_step[i], w.y_step[i] = x.strides[i], y.strides[i]
+        w.size[i], w.input[i] = y.shape[i], x.shape[i]
+    return 0
+
+
+cdef inline Py_ssize_t _parts(Py_ssize_t n, Py_ssize_t part) noexcept nogil:
+    return (n + part - 1) // part
+
+
+cdef inline Py_ssize_t _whole(Py_ssize_t n, Py_ssize_t part) noexcept nogil:
+    return _parts(n, part) * part
+
+
+cdef void _sums(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """One task of `correlate`: some rows of one slice."""
+    cdef const Work* w = <const Work*> work
+    cdef double* box = <double*> (w.scratch + thread * w.scratch_bytes)
+    cdef double* out = box + w.box
+    cdef const double** first = <const double**> (out + _whole(w.columns, w.k.block))
+    cdef const double** second = first + w.terms
+    cdef Py_ssize_t column = task % w.across * w.columns, rest = task // w.across
+    cdef Py_ssize_t row = rest % w.down * w.rows
+    cdef Py_ssize_t n = rest // w.down // w.size[1], slice_ = rest // w.down % w.size[1]
+    cdef Py_ssize_t columns = min(w.columns, w.size[3] - column), rows = min(w.rows, w.size[2] - row)
+    cdef Py_ssize_t d, r, t, source, width = columns + w.kernel[2] - 1
+    cdef const char* x
+    cdef const Py_ssize_t* at
+    for d in range(w.kernel[0]):
+        for r in range(rows + w.kernel[1] - 1):
+            x = NULL
+            source = w.shown[0][slice_ + d]
+            if source >= 0:
+                x = w.x + n * w.x_step[0] + source * w.x_step[1]
+                source = w.shown[1][row + r]
+                x = x + source * w.x_step[2] if source >= 0 else NULL
+            _line(w, x, column, width, box + (d * w.height + r) * w.pitch)
+    cdef fc_ordered o
+    o.out, o.n, o.first, o.second = out, columns, first, second
+    o.weights, o.terms, o.pairs = w.weights, w.terms, w.pairs
+    cdef char* y = w.y + n * w.y_step[0] + slice_ * w.y_step[1] + column * w.y_step[3]
+    for r in range(rows):
+        for t in range(w.terms):
+            at = w.first + 3 * t
+            first[t] = box + (at[0] * w.height + at[1] + r) * w.pitch + at[2]
+            if w.pairs:
+                at = w.second + 3 * t
+                second[t] = box + (at[0] * w.height + at[1] + r) * w.pitch + at[2]
+        w.k.sum(&o)
+        w.k.store[w.to](out, y + (row + r) * w.y_step[2], w.y_step[3], columns)
+
+
+cdef void _line(const Work* w, const char* x, Py_ssize_t start, Py_ssize_t width, double* to) noexcept nogil:
+    """`width` positions of a padded row from `start` on; of a row that is not there, without an `x`."""
+    cdef const Py_ssize_t* shown = w.shown[2] + start
+    cdef Py_ssize_t i = 0, begin = max(w.before - start, <Py_ssize_t> 0)
+    cdef Py_ssize_t end = min(w.before + w.input[3] - start, width)
+    while i < width:
+        if x != NULL and begin <= i < end:
+            w.k.load[w.from_](x + shown[i] * w.x_step[3], w.x_step[3], to + i, end - i)
+            i = end
+        elif x != NULL and shown[i] >= 0:
+            w.k.load[w.from_](x + shown[i] * w.x_step[3], w.x_step[3], to + i, 1)
+            i += 1
+        else:
+            to[i] = w.around
+            i += 1
+
+
+cdef void _means(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """One task of `means`: lines side by side, from end to end."""
+    cdef const Work* w = <const Work*> work
+    cdef double* sums = <double*> (w.scratch + thread * w.scratch_bytes)
+    cdef double* box = sums + w.columns
+    cdef double* lines = box + w.box
+    cdef Py_ssize_t size = w.kernel[1], length = w.size[2], pitch = w.pitch
+    cdef Py_ssize_t lane = task % w.across * w.columns, other = task // w.across
+    cdef Py_ssize_t lanes = min(w.columns, (w.size[0] if w.down else w.size[3]) - lane)
+    cdef Py_ssize_t wide = _whole(lanes, w.k.block)
+    cdef Py_ssize_t i, start, steps
+    cdef double* rows = box + pitch    # what is written of a position goes to the row before it
+    cdef const char* x = w.x
+    cdef char* y = w.y
+    if w.down:
+        x += lane * w.x_step[0] + other * w.x_step[3]
+        y += lane * w.y_step[0] + other * w.y_step[3]
+    else:
+        x += other * w.x_step[0] + lane * w.x_step[3]
+        y += other * w.y_step[0] + lane * w.y_step[3]
+    memset(box, 0, w.box * sizeof(double))
+    memset(sums, 0, w.columns * sizeof(double))
+    _positions(w, x, 0, size, lanes, rows, lines)
+    for start in range(size):
+        for i in range(wide):
+            sums[i] += rows[start * pitch + i]
+    for i in range(wide):
+        box[i] = sums[i] / size
+    _store(w, box, 0, 1, lanes, y, lines)
+    start = 1
+    while start < length:
+        steps = min(w.rows, length - start)
+        # Row 0 is the position that the first of these means leaves behind.
+        _positions(w, x, start - 1, steps + size, lanes, box, lines)
+        w.k.means(sums, box + pitch, steps, pitch, wide, size)
+        _store(w, box, start, steps, lanes, y, lines)
+        start += steps
+
+
+cdef void _positions(const Work* w, const char* x, Py_ssize_t start, Py_ssize_t count, Py_ssize_t lanes, double* to,
+                     double* lines) noexcept nogil:
+    """`count` positions from `start` on of every line, each to a row."""
+    cdef const Py_ssize_t* shown = w.shown[1] + start
+    cdef Py_ssize_t i, j, begin, end
+    if not w.down:
+        for i in range(count):
+            if shown[i] >= 0:
+                w.k.load[w.from_](x + shown[i] * w.x_step[2], w.x_step[3], to + i * w.pitch, lanes)
+            else:
+                for j in range(lanes):
+                    to[i * w.pitch + j] = w.around
+        return
+    begin = min(max(w.before - start, <Py_ssize_t> 0), count)
+    end = max(min(w.before + w.input[2] - start, count), begin)
+    for j in range(lanes):
+        if begin < end:
+            w.k.load[w.from_](x + j * w.x_step[0] + shown[begin] * w.x_step[2], w.x_step[2], lines, end - begin)
+        for i in range(begin, end):
+            to[i * w.pitch + j] = lines[i - begin]
+        for i in range(count):
+            if begin <= i < end:
+                continue
+            if shown[i] >= 0:
+                w.k.load[w.from_](x + j * w.x_step[0] + shown[i] * w.x_step[2], w.x_step[2], to + i * w.pitch + j, 1)
+            else:
+                to[i * w.pitch + j] = w.around
+
+
+cdef void _store(const Work* w, const double* rows, Py_ssize_t start, Py_ssize_t count, Py_ssize_t lanes, char* y,
+                 double* line) noexcept nogil:
+    """Rows of means to the positions from `start` on."""
+    cdef Py_ssize_t i, j
+    if not w.down:
+        for i in range(count):
+            w.k.store[w.to](rows + i * w.pitch, y + (start + i) * w.y_step[2], w.y_step[3], lanes)
+        return
+    for j in range(lanes):
+        for i in range(count):
+            line[i] = rows[i * w.pitch + j]
+        w.k.store[w.to](line, y + j * w.y_step[0] + start * w.y_step[2], w.y_step[2], count)

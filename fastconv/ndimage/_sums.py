@@ -1,0 +1,208 @@
+"""Weighted sums of windows: by convolution of floats, and otherwise in SciPy's own order.
+
+Floats of 32 and 64 bits, real or complex, are convolved; their sums may differ from SciPy's by rounding.
+Where integers go in or come out, sums are those of SciPy to the last bit.
+"""
+
+from math import prod
+
+import numpy as np
+
+from .. import conv
+from .._core.padding import origin as origin_of
+from .._core.settings import current
+from .._operations.convolution import convolve_factors
+from .._scipy import tell
+from ..planning import explain
+from . import _ordered
+from ._folding import fold
+
+_FLOATS = ("float32", "float64")
+_CONVOLVED = (*_FLOATS, "complex64", "complex128")
+# What SciPy leaves out of a kernel of two axes and more.
+_NOTHING = np.finfo(np.float64).eps
+_CONV = (None, conv.conv1d, conv.conv2d, conv.conv3d)
+
+
+def is_ours(*dtypes):
+    """Whether the engine takes arrays of these dtypes."""
+    known = (*_ordered.NUMBERS, "bool", "complex64", "complex128")
+    return all(dtype.name in known for dtype in dtypes)
+
+
+def correlate(x, y, weights, mode, around, befores):
+    """Set `y` to the sums over windows of `x`; False if it has too many axes.
+
+    `weights` have the axes of `x`; `befores` say for each how many of them lie before an element.
+    """
+    axes = tuple(i for i, n in enumerate(weights.shape) if n > 1)
+    if not axes:
+        axes = (x.ndim - 1,)
+    folded = fold(x.shape, axes)
+    if folded is None:
+        return False
+    kernel = folded.spread([weights.shape[i] for i in axes], 1)
+    weights = weights.reshape(kernel)
+    befores = folded.spread([befores[i] for i in axes], 0)
+    if not _is_convolved(x, y):
+        keep = np.argwhere(np.abs(weights) > _NOTHING)
+        values = weights[tuple(keep.T)]
+        if not len(keep):
+            keep, values = np.zeros((1, weights.ndim), int), np.zeros(1)
+        _in_order(x, y, folded, kernel, keep, keep, values, 0, mode, around, befores)
+        return True
+    _convolve(x, y, folded, weights, mode, around, befores)
+    if (np.abs(weights) <= _NOTHING).any() and not np.isfinite(y.sum()) and y.dtype.kind == "f":
+        # Zeros are no part of the kernel, whatever they meet.
+        keep = np.argwhere(np.abs(weights) > _NOTHING)
+        if len(keep):
+            values = weights[tuple(keep.T)]
+            _in_order(x, y, folded, kernel, keep, keep, values, 0, mode, around, befores)
+    return True
+
+
+def correlate1d(x, y, weights, axis, mode, around, before):
+    """Set `y` to the sums over windows along one axis of `x`."""
+    folded = fold(x.shape, (axis,))
+    kernel, befores = (folded.spread([n], fill) for n, fill in ((len(weights), 1), (before, 0)))
+    if _is_convolved(x, y):
+        _convolve(x, y, folded, weights.reshape(kernel), mode, around, befores)
+        return
+    first, second, values, pairs = _terms(weights)
+    # Offsets along the axis as offsets of all three.
+    first, second = (np.array([folded.spread([t], 0) for t in offsets]) for offsets in (first, second))
+    _in_order(x, y, folded, kernel, first, second, values, pairs, mode, around, befores)
+
+
+def passes(x, y, each, around):
+    """Set `y` to what passes along some axes leave of `x`: `each` is (axis, weights, mode, origin)."""
+    axes, weights, modes, origins = zip(*each)
+    same = len(set(modes)) == 1 and (modes[0] != "constant" or around == 0)
+    if same and len(each) > 1 and x.dtype == y.dtype and x.dtype.name in _FLOATS:
+        order = sorted(range(len(axes)), key=axes.__getitem__)
+        folded = fold(x.shape, tuple(sorted(axes)))
+        if folded is not None and _together(
+            x, y, folded, [weights[i] for i in order], modes[0],
+            [len(weights[i]) // 2 + origins[i] for i in order],
+        ):  # fmt: skip
+            return
+    in_turn(x, y, each, lambda x, y, axis, weights, mode, origin: correlate1d(
+        x, y, weights, axis, mode, around, len(weights) // 2 + origin))  # fmt: skip
+
+
+def in_turn(x, y, each, run):
+    """``run(x, y, *one)`` for each one, from result to result; the last is `y`."""
+    for number, one in enumerate(each, 1):
+        last = number == len(each) and not np.may_share_memory(x, y)
+        target = y if last else np.empty(x.shape, y.dtype)
+        run(x, target, *one)
+        x = target
+    if x is not y:
+        y[...] = x
+
+
+def _is_convolved(x, y):
+    if y.dtype.kind != x.dtype.kind and y.dtype.kind != "c":
+        return False
+    return x.dtype.name in _CONVOLVED and y.dtype.name in _CONVOLVED
+
+
+def _together(x, y, folded, weights, mode, befores):
+    """All passes as one convolution with their outer product; False if that is no good idea."""
+    ones = np.ones(1)
+    factors = folded.spread(weights, ones)
+    befores = folded.spread(befores, 0)
+    pads = tuple((b, len(f) - 1 - b) for b, f in zip(befores, factors))
+    filters = tuple(
+        np.broadcast_to(f.astype(x.dtype), (folded.channels, len(f))) for f in factors
+    )  # fmt: skip
+    mode = "zeros" if mode == "constant" else mode
+    out = folded.batched(y)
+    direct = np.may_share_memory(out, y)
+    result = convolve_factors(
+        folded.ndim, folded.batched(x), filters, pads, mode, folded.layout, out if direct else None
+    )
+    if result is None:
+        return False
+    tell(lambda: f"passes of {' x '.join(str(len(f)) for f in factors)} in one convolution")
+    if not direct:
+        y[...] = result.reshape(y.shape)
+    return True
+
+
+def _convolve(x, y, folded, weights, mode, around, befores):
+    """By `fastconv.conv1d`, `conv2d` or `conv3d`."""
+    work = np.promote_types(x.dtype, y.dtype)
+    if weights.dtype.kind != "c":
+        work = x.dtype if y.dtype.itemsize <= x.dtype.itemsize else work
+        work = np.promote_types(work, x.dtype)
+    x = x if x.dtype.kind != work.kind or x.dtype == work else x.astype(work)
+    narrow = work if weights.dtype.kind == "c" else np.zeros(0, work).real.dtype
+    with np.errstate(over="ignore"):
+        weights = weights.astype(narrow, copy=False)
+    weights = np.broadcast_to(weights, (folded.channels, 1, *weights.shape))
+    pads = tuple((b, n - 1 - b) for b, n in zip(befores, weights.shape[2:]))
+    options = dict(
+        padding=pads, groups=folded.channels, data_format=folded.layout,
+        dtype=None if x.dtype == work else work, padding_mode=mode,
+    )  # fmt: skip
+    if mode == "constant":
+        options["padding_value"] = around
+    run = _CONV[folded.ndim]
+    seen = folded.batched(x)
+    tell(lambda: _told(run, seen, weights, options))
+    out = folded.batched(y) if y.dtype == work else None
+    if out is not None and np.may_share_memory(out, y):
+        run(seen, weights, out=out, **options)
+    else:
+        with np.errstate(over="ignore"):
+            y[...] = run(seen, weights, **options).reshape(y.shape)
+
+
+def _told(run, x, weights, options):
+    explanation = explain(run, x, weights, **options)
+    return f"{explanation.problem} by {explanation.algorithm}"
+
+
+def _in_order(x, y, folded, kernel, first, second, values, pairs, mode, around, befores):
+    """In SciPy's order, in float64."""
+    tell(lambda: f"sums of {len(values)} products in float64, in SciPy's order, of {x.dtype} to {y.dtype}")
+    x, y = (a.view(np.uint8) if a.dtype == bool else a for a in (x, y))
+    if not x.dtype.isnative or not x.flags.aligned:
+        x = x.astype(x.dtype.newbyteorder("="))
+    grow = (0,) * (3 - folded.ndim)
+    kernel, befores = (*(1 for _ in grow), *kernel), (*grow, *befores)
+    source, target = folded.boxed(x), folded.boxed(y)
+    direct = np.may_share_memory(target, y) and y.dtype.isnative and y.flags.aligned
+    if not direct or np.may_share_memory(x, y):
+        target = np.empty(target.shape, y.dtype.newbyteorder("="))
+        direct = False
+    shown = [
+        origin_of(n, b, k - 1 - b, mode) for n, b, k in zip(source.shape[1:], befores, kernel)
+    ]  # fmt: skip
+    first, second = (np.hstack([np.zeros((len(a), len(grow)), int), a]) for a in (first, second))
+    _ordered.correlate(
+        source, target, kernel, shown, befores[2], first, second, values, pairs, around,
+        current().threads,
+    )  # fmt: skip
+    if not direct:
+        y[...] = folded.unboxed(target).reshape(y.shape)
+
+
+def _terms(weights):
+    """(first, second, weights, pairs): the terms of a line's sums, in the order of SciPy."""
+    size = len(weights)
+    half = size // 2
+    if size % 2:
+        after, before = weights[half + 1 :], weights[:half][::-1]
+        pairs = 0
+        if (np.abs(after - before) <= _NOTHING).all():
+            pairs = 1
+        elif (np.abs(after + before) <= _NOTHING).all():
+            pairs = -1
+        if pairs:
+            first = np.array([half, *range(half)])
+            return first, size - 1 - first, weights[first], pairs
+    last = size - 1
+    first = np.array([last, *range(last)])
+    return first, first, weights[first], 0
