@@ -9,13 +9,17 @@ linear_maps            im2col, col2im, convolution as a sparse matrix
 filters, shapes        kernels for image filtering; size arithmetic
 planning               plan, explain, tune
 config, wisdom         settings; what was measured, kept
+ndimage, signal        SciPy's names over our engine
 ceiling                what the machine could do at most
 _pose, _tuning         operations as problems, for planning; measuring them
+_scipy                 what the functions with SciPy's names share
 __main__               the command line
 _core, _kernels, _algorithms, _planner, _operations, _commands, _demo
                        packages, each with a list of its own
 =====================  =============================================================
 """
+
+from importlib import import_module
 
 from . import filters, grad, shapes, wisdom
 from ._core.version import VERSION
@@ -51,6 +55,7 @@ from .pool import (
 )
 
 __version__ = VERSION
+_LATER = ("ndimage", "signal")
 
 __all__ = [
     "ArgmaxCache",
@@ -92,13 +97,22 @@ __all__ = [
     "max_unpool1d",
     "max_unpool2d",
     "max_unpool3d",
+    "ndimage",
     "plan",
     "set_config",
     "shapes",
     "show_config",
+    "signal",
     "tune",
     "wisdom",
 ]
+
+
+def __getattr__(name):
+    # What imports more of SciPy is imported when it is used.
+    if name in _LATER:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():

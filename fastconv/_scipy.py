@@ -9,6 +9,9 @@ from contextvars import ContextVar
 
 import numpy as np
 
+# Dtypes by their characters: NumPy takes microseconds for a name.
+REAL, COMPLEX, INTEGERS = "fd", "FD", "bBhHiIlLqQ"
+
 _steps = ContextVar("steps", default=None)
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 import numpy as np
-import scipy.ndimage
+from scipy.ndimage import correlate as scipy_correlate
+from scipy.ndimage import correlate1d as scipy_correlate1d
 
 from .._scipy import hand_over, unmasked
 from . import _sums
@@ -52,6 +53,7 @@ def correlate1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, 
 def _correlate1d(input, weights, axis, output, mode, cval, origin):
     is_complex = "c" in (input.dtype.kind, weights.dtype.kind)
     given, output = output, output_of(output, input, is_complex)
+    around = value_of(cval, input)
     if weights.dtype.kind == "c":
         weights = weights.conj()
     weights = _real(weights)
@@ -59,10 +61,9 @@ def _correlate1d(input, weights, axis, output, mode, cval, origin):
         raise RuntimeError("no filter weights given")
     axis = axis_of(axis, input.ndim)
     check_origin(origin, len(weights), "len(weights)")
-    around = value_of(cval, input)
-    mode = mode_of(mode)
+    given_mode, mode = mode, mode_of(mode)
     if not _sums.is_ours(input.dtype, output.dtype):
-        return _not_ours(scipy.ndimage.correlate1d, given, output, input, weights, axis, mode=mode, cval=cval, origin=origin)
+        return _not_ours(scipy_correlate1d, given, output, input, weights, axis, mode=given_mode, cval=cval, origin=origin)
     before = len(weights) // 2 + origin
 
     def run(x, y, weights, around):
@@ -151,6 +152,7 @@ def convolve(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *,
 
 def _correlate(input, weights, output, mode, cval, origin, reverse, axes):
     is_complex = "c" in (input.dtype.kind, weights.dtype.kind)
+    around = value_of(cval, input)
     axes = axes_of(axes, input.ndim)
     weights = _real(weights)
     origins = expanded_origin(input.ndim, axes, origin)
@@ -166,7 +168,6 @@ def _correlate(input, weights, output, mode, cval, origin, reverse, axes):
     if not isinstance(mode, str) and isinstance(mode, Iterable):
         raise RuntimeError("A sequence of modes is not supported")
     given, output = output, output_of(output, input, is_complex)
-    around = value_of(cval, input)
     ours = mode_of(mode)
     befores = [n // 2 + o for n, o in zip(weights.shape, origins)]
     if _sums.is_ours(input.dtype, output.dtype) and input.ndim:
@@ -178,7 +179,7 @@ def _correlate(input, weights, output, mode, cval, origin, reverse, axes):
         if done is not None:
             return done
     weights = weights.conj()  # which SciPy will do
-    return _not_ours(scipy.ndimage.correlate, given, output, input, weights, mode=mode, cval=cval, origin=origins)
+    return _not_ours(scipy_correlate, given, output, input, weights, mode=mode, cval=cval, origin=origins)
 
 
 def _real(weights):
@@ -196,12 +197,10 @@ def value_of(cval, input):
 
 
 def expanded(ndim, axes, window, name):
-    """`window`, that has an axis for each of `axes`, with one for each of `ndim`."""
+    """`window`, that has an axis for each of `axes` in ascending order, with one for each of `ndim`."""
     if len(axes) < ndim:
         if window.ndim != len(axes):
             raise RuntimeError(f"{name}.ndim ({window.ndim}) must match len(axes) ({len(axes)})")
-        order = np.argsort(axes)
-        window = window.transpose(order)
         window = np.expand_dims(window, tuple(a for a in range(ndim) if a not in axes))
     return window
 

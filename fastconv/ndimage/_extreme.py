@@ -13,8 +13,9 @@ from ._sums import in_turn
 def of_boxes(x, y, each, around, minimum):
     """Over boxes; `each` is (axis, size, mode, origin)."""
     each = sorted(each)
-    # Up to three axes together.
-    parts = [each[i : i + 3] for i in range(0, len(each), 3)]
+    # Two axes together, the last ones; slices of a box would each be read for many outputs.
+    first = len(each) % 2
+    parts = [each[:first]] * first + [each[i : i + 2] for i in range(first, len(each), 2)]
     in_turn(x, y, parts, lambda x, y, *part: _of_box(x, y, part, around, minimum))
 
 

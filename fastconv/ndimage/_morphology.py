@@ -4,7 +4,10 @@ import warnings
 from collections.abc import Iterable
 
 import numpy as np
-import scipy.ndimage
+from scipy.ndimage import grey_dilation as scipy_grey_dilation
+from scipy.ndimage import grey_erosion as scipy_grey_erosion
+from scipy.ndimage import maximum_filter as scipy_maximum_filter
+from scipy.ndimage import minimum_filter as scipy_minimum_filter
 
 from .._scipy import hand_over, unmasked
 from . import _extreme, _sums
@@ -242,7 +245,7 @@ def _over(op, input, size, footprint, structure, output, mode, cval, origin, axe
         return output
     reason = "windows along more than three axes" if flat else "structures that are not flat"
     # By erosion or dilation of SciPy, which reverses a window.
-    function = scipy.ndimage.grey_erosion if minimum else scipy.ndimage.grey_dilation
+    function = scipy_grey_erosion if minimum else scipy_grey_dilation
     origin = each(origin, len(axes))
     if not minimum:
         origin = [-o - (not n & 1) for n, o in zip(footprint.shape, origin)]
@@ -281,6 +284,6 @@ def _boxes(input, output, boxes, cval, minimum):
     axes, sizes, modes, origins = zip(*boxes)
     names = {"symmetric": "reflect", "reflect": "mirror", "replicate": "nearest", "circular": "wrap"}
     modes = [names.get(m, m) for m in modes]
-    function = scipy.ndimage.minimum_filter if minimum else scipy.ndimage.maximum_filter
+    function = scipy_minimum_filter if minimum else scipy_maximum_filter
     reason = f"arrays of {input.dtype} to {output.dtype} with {cval!r} around them"
     return hand_over(function, reason, input, sizes, None, output, modes, cval, origins, axes=axes)

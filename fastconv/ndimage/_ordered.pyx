@@ -8,11 +8,11 @@ brings a box of its inputs, with what the border shows, to float64; what it stor
 import numpy as np
 
 cimport numpy as cnp
-from libc.string cimport memset
+from libc.string cimport memmove, memset
 
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.team cimport share
-from fastconv._kernels.table cimport fc_ordered, fc_ordered_kernels, ordered_kernels
+from fastconv._kernels.table cimport fc_ordered, fc_ordered_kernels, fc_transpose_kernel, kernels, ordered_kernels
 
 cnp.import_array()
 
@@ -41,6 +41,8 @@ cdef struct Work:
     double around
     Py_ssize_t rows, columns, across, down
     Py_ssize_t height, pitch, box        # of a box: rows of a slice, elements from row to row, and in all
+    Py_ssize_t line                      # elements from line to line, before they become columns
+    fc_transpose_kernel transpose
     const Py_ssize_t* first              # three offsets for every term
     const Py_ssize_t* second
     const double* weights
@@ -108,14 +110,16 @@ def means(cnp.ndarray x, cnp.ndarray y, shown, Py_ssize_t before, Py_ssize_t siz
     # Lanes are neighbours in memory; where there are too few, they are lines.
     w.down = w.size[3] < w.k.block
     lines = w.size[0] if w.down else w.size[3]
-    w.columns = min(<Py_ssize_t> LINES, _whole(_parts(lines, threads), w.k.block))
+    w.columns = min(<Py_ssize_t> (LINES // 2 if w.down else LINES), _whole(_parts(lines, threads), w.k.block))
     if size > 1 << 14:
         w.columns = w.k.block
     w.pitch = w.columns + 8
     w.rows = min(w.size[2], max(<Py_ssize_t> STEPS, size))
     w.across = _parts(lines, w.columns)
     w.box = (w.rows + size) * w.pitch
-    w.scratch_bytes = (w.box + 2 * w.columns + (w.columns * (w.rows + size + 8) if w.down else 0) + 64) * 8
+    w.line = (w.rows + size + 7) // 8 * 8 + 8
+    w.transpose = kernels(1).transpose
+    w.scratch_bytes = (w.box + 2 * w.columns + (w.columns * w.line if w.down else 0) + 64) * 8
     cdef Scratch scratch = acquire(threads * w.scratch_bytes)
     w.scratch = scratch.data
     with nogil:
@@ -202,14 +206,14 @@ cdef void _means(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     """One task of `means`: lines side by side, from end to end."""
     cdef const Work* w = <const Work*> work
     cdef double* sums = <double*> (w.scratch + thread * w.scratch_bytes)
-    cdef double* box = sums + w.columns
+    cdef double* first = sums + w.columns
+    cdef double* box = first + w.columns
     cdef double* lines = box + w.box
     cdef Py_ssize_t size = w.kernel[1], length = w.size[2], pitch = w.pitch
     cdef Py_ssize_t lane = task % w.across * w.columns, other = task // w.across
     cdef Py_ssize_t lanes = min(w.columns, (w.size[0] if w.down else w.size[3]) - lane)
     cdef Py_ssize_t wide = _whole(lanes, w.k.block)
     cdef Py_ssize_t i, start, steps
-    cdef double* rows = box + pitch    # what is written of a position goes to the row before it
     cdef const char* x = w.x
     cdef char* y = w.y
     if w.down:
@@ -218,22 +222,24 @@ cdef void _means(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     else:
         x += other * w.x_step[0] + lane * w.x_step[3]
         y += other * w.y_step[0] + lane * w.y_step[3]
-    memset(box, 0, w.box * sizeof(double))
     memset(sums, 0, w.columns * sizeof(double))
-    _positions(w, x, 0, size, lanes, rows, lines)
+    if lanes < wide:  # no lane without a line meets what slows it down
+        memset(box, 0, w.box * sizeof(double))
+    _positions(w, x, 0, size, lanes, box, lines)
     for start in range(size):
         for i in range(wide):
-            sums[i] += rows[start * pitch + i]
+            sums[i] += box[start * pitch + i]
     for i in range(wide):
-        box[i] = sums[i] / size
-    _store(w, box, 0, 1, lanes, y, lines)
+        first[i] = sums[i] / size
+    _store(w, first, 0, 1, lanes, y, lines)
     start = 1
     while start < length:
+        # Row 0 is the position that the first of these means leaves behind; the others are its window's.
         steps = min(w.rows, length - start)
-        # Row 0 is the position that the first of these means leaves behind.
-        _positions(w, x, start - 1, steps + size, lanes, box, lines)
+        _positions(w, x, start - 1 + size, steps, lanes, box + size * pitch, lines)
         w.k.means(sums, box + pitch, steps, pitch, wide, size)
         _store(w, box, start, steps, lanes, y, lines)
+        memmove(box, box + steps * pitch, size * pitch * sizeof(double))
         start += steps
 
 
@@ -242,6 +248,8 @@ cdef void _positions(const Work* w, const char* x, Py_ssize_t start, Py_ssize_t 
     """`count` positions from `start` on of every line, each to a row."""
     cdef const Py_ssize_t* shown = w.shown[1] + start
     cdef Py_ssize_t i, j, begin, end
+    cdef double* line
+    cdef const char* from_
     if not w.down:
         for i in range(count):
             if shown[i] >= 0:
@@ -250,31 +258,32 @@ cdef void _positions(const Work* w, const char* x, Py_ssize_t start, Py_ssize_t 
                 for j in range(lanes):
                     to[i * w.pitch + j] = w.around
         return
+    # Line by line, and then the other way round.
     begin = min(max(w.before - start, <Py_ssize_t> 0), count)
     end = max(min(w.before + w.input[2] - start, count), begin)
     for j in range(lanes):
+        line = lines + j * w.line
+        from_ = x + j * w.x_step[0]
         if begin < end:
-            w.k.load[w.from_](x + j * w.x_step[0] + shown[begin] * w.x_step[2], w.x_step[2], lines, end - begin)
-        for i in range(begin, end):
-            to[i * w.pitch + j] = lines[i - begin]
-        for i in range(count):
-            if begin <= i < end:
-                continue
+            w.k.load[w.from_](from_ + shown[begin] * w.x_step[2], w.x_step[2], line + begin, end - begin)
+        i = 0 if begin else end
+        while i < count:
             if shown[i] >= 0:
-                w.k.load[w.from_](x + j * w.x_step[0] + shown[i] * w.x_step[2], w.x_step[2], to + i * w.pitch + j, 1)
+                w.k.load[w.from_](from_ + shown[i] * w.x_step[2], w.x_step[2], line + i, 1)
             else:
-                to[i * w.pitch + j] = w.around
+                line[i] = w.around
+            i = end if i + 1 == begin else i + 1
+    w.transpose(<char*> lines, w.line * 8, <char*> to, w.pitch * 8, lanes, count, 1)
 
 
 cdef void _store(const Work* w, const double* rows, Py_ssize_t start, Py_ssize_t count, Py_ssize_t lanes, char* y,
-                 double* line) noexcept nogil:
+                 double* lines) noexcept nogil:
     """Rows of means to the positions from `start` on."""
     cdef Py_ssize_t i, j
     if not w.down:
         for i in range(count):
             w.k.store[w.to](rows + i * w.pitch, y + (start + i) * w.y_step[2], w.y_step[3], lanes)
         return
+    w.transpose(<const char*> rows, w.pitch * 8, <char*> lines, w.line * 8, count, lanes, 1)
     for j in range(lanes):
-        for i in range(count):
-            line[i] = rows[i * w.pitch + j]
-        w.k.store[w.to](line, y + j * w.y_step[0] + start * w.y_step[2], w.y_step[2], count)
+        w.k.store[w.to](lines + j * w.line, y + j * w.y_step[0] + start * w.y_step[2], w.y_step[2], count)

@@ -1,6 +1,6 @@
 """Filters that are passes along the axes, one after the other."""
 
-import scipy.ndimage
+from scipy.ndimage import correlate1d as scipy_correlate1d
 
 from .._scipy import hand_over
 from . import _sums
@@ -37,7 +37,7 @@ def _by_scipy(input, output, passes, cval):
     names = {"symmetric": "reflect", "reflect": "mirror", "replicate": "nearest", "circular": "wrap"}
     for axis, weights, mode, origin in passes:
         hand_over(
-            scipy.ndimage.correlate1d, f"arrays of {input.dtype} to {output.dtype}", input, weights, axis,
+            scipy_correlate1d, f"arrays of {input.dtype} to {output.dtype}", input, weights, axis,
             output, names.get(mode, mode), cval, origin,
         )  # fmt: skip
         input = output

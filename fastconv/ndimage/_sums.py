@@ -4,7 +4,7 @@ Floats of 32 and 64 bits, real or complex, are convolved; their sums may differ 
 Where integers go in or come out, sums are those of SciPy to the last bit.
 """
 
-from math import prod
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,22 +12,23 @@ from .. import conv
 from .._core.padding import origin as origin_of
 from .._core.settings import current
 from .._operations.convolution import convolve_factors
-from .._scipy import tell
+from .._scipy import COMPLEX, INTEGERS, REAL, tell
 from ..planning import explain
 from . import _ordered
 from ._folding import fold
 
-_FLOATS = ("float32", "float64")
-_CONVOLVED = (*_FLOATS, "complex64", "complex128")
+_OURS = REAL + COMPLEX + INTEGERS + "?"
 # What SciPy leaves out of a kernel of two axes and more.
 _NOTHING = np.finfo(np.float64).eps
+# Kernels of so many weights have their sum kept, to within so much of it.
+_SUMMED = 512
+_LITTLE = 1e-11
 _CONV = (None, conv.conv1d, conv.conv2d, conv.conv3d)
 
 
 def is_ours(*dtypes):
     """Whether the engine takes arrays of these dtypes."""
-    known = (*_ordered.NUMBERS, "bool", "complex64", "complex128")
-    return all(dtype.name in known for dtype in dtypes)
+    return all(dtype.char in _OURS for dtype in dtypes)
 
 
 def correlate(x, y, weights, mode, around, befores):
@@ -78,7 +79,7 @@ def passes(x, y, each, around):
     """Set `y` to what passes along some axes leave of `x`: `each` is (axis, weights, mode, origin)."""
     axes, weights, modes, origins = zip(*each)
     same = len(set(modes)) == 1 and (modes[0] != "constant" or around == 0)
-    if same and len(each) > 1 and x.dtype == y.dtype and x.dtype.name in _FLOATS:
+    if same and len(each) > 1 and x.dtype == y.dtype and x.dtype.char in REAL:
         order = sorted(range(len(axes)), key=axes.__getitem__)
         folded = fold(x.shape, tuple(sorted(axes)))
         if folded is not None and _together(
@@ -104,7 +105,7 @@ def in_turn(x, y, each, run):
 def _is_convolved(x, y):
     if y.dtype.kind != x.dtype.kind and y.dtype.kind != "c":
         return False
-    return x.dtype.name in _CONVOLVED and y.dtype.name in _CONVOLVED
+    return x.dtype.char in REAL + COMPLEX and y.dtype.char in REAL + COMPLEX
 
 
 def _together(x, y, folded, weights, mode, befores):
@@ -113,9 +114,7 @@ def _together(x, y, folded, weights, mode, befores):
     factors = folded.spread(weights, ones)
     befores = folded.spread(befores, 0)
     pads = tuple((b, len(f) - 1 - b) for b, f in zip(befores, factors))
-    filters = tuple(
-        np.broadcast_to(f.astype(x.dtype), (folded.channels, len(f))) for f in factors
-    )  # fmt: skip
+    filters = tuple(np.broadcast_to(_narrowed(f, x.dtype), (folded.channels, len(f))) for f in factors)
     mode = "zeros" if mode == "constant" else mode
     out = folded.batched(y)
     direct = np.may_share_memory(out, y)
@@ -138,8 +137,7 @@ def _convolve(x, y, folded, weights, mode, around, befores):
         work = np.promote_types(work, x.dtype)
     x = x if x.dtype.kind != work.kind or x.dtype == work else x.astype(work)
     narrow = work if weights.dtype.kind == "c" else np.zeros(0, work).real.dtype
-    with np.errstate(over="ignore"):
-        weights = weights.astype(narrow, copy=False)
+    weights = _narrowed(weights, narrow)
     weights = np.broadcast_to(weights, (folded.channels, 1, *weights.shape))
     pads = tuple((b, n - 1 - b) for b, n in zip(befores, weights.shape[2:]))
     options = dict(
@@ -157,6 +155,29 @@ def _convolve(x, y, folded, weights, mode, around, befores):
     else:
         with np.errstate(over="ignore"):
             y[...] = run(seen, weights, **options).reshape(y.shape)
+
+
+def _narrowed(weights, dtype):
+    """`weights` in a dtype; in float32 with the sum that they had, or means would be off."""
+    with np.errstate(over="ignore"):
+        narrow = weights.astype(dtype, copy=False)
+    if dtype != np.float32 or weights.size > _SUMMED:
+        return narrow
+    return _kept_sum(weights.tobytes(), weights.shape)
+
+
+@lru_cache(maxsize=64)
+def _kept_sum(data, shape):
+    weights = np.frombuffer(data)
+    with np.errstate(over="ignore", invalid="ignore"):
+        narrow, wanted = weights.astype(np.float32), weights.sum()
+        # The rounding of what a large one takes over is left to smaller ones, which hold it.
+        for i in np.argsort(-np.abs(weights), kind="stable"):
+            missing = wanted - narrow.sum(dtype=np.float64)
+            if not abs(missing) > _LITTLE * abs(wanted):
+                break
+            narrow[i] += missing
+    return narrow.reshape(shape)
 
 
 def _told(run, x, weights, options):

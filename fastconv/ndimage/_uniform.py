@@ -1,7 +1,7 @@
 """Means over boxes."""
 
 import numpy as np
-import scipy.ndimage
+from scipy.ndimage import uniform_filter as scipy_uniform_filter
 
 from .._core.padding import origin as origin_of
 from .._core.settings import current
@@ -106,7 +106,7 @@ def _means(input, output, passes, cval):
         names = {"symmetric": "reflect", "reflect": "mirror", "replicate": "nearest", "circular": "wrap"}
         modes = [names.get(m, m) for m in modes]
         return hand_over(
-            scipy.ndimage.uniform_filter, f"arrays of {input.dtype} to {output.dtype}", input, sizes, output,
+            scipy_uniform_filter, f"arrays of {input.dtype} to {output.dtype}", input, sizes, output,
             modes, cval, origins, axes=axes,
         )  # fmt: skip
     if output.dtype.kind == "c":
