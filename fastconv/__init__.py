@@ -6,6 +6,8 @@ grad                   gradients of convolution
 pool                   maxima, averages and norms of windows; unpooling
 locally_connected      convolution with weights of every position's own
 linear_maps            im2col, col2im, convolution as a sparse matrix
+normalized             means of what is there, where elements are missing
+stream                 a filter whose input arrives in blocks
 filters, shapes        kernels for image filtering; size arithmetic
 planning               plan, explain, tune
 config, wisdom         settings; what was measured, kept
@@ -28,6 +30,7 @@ from .conv import conv1d, conv2d, conv3d
 from .conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .linear_maps import as_matrix, col2im, im2col
 from .locally_connected import locally_connected1d, locally_connected2d, locally_connected3d
+from .normalized import normalized_conv1d, normalized_conv2d, normalized_conv3d
 from .planning import explain, plan, tune
 from .pool import (
     ArgmaxCache,
@@ -53,12 +56,14 @@ from .pool import (
     max_unpool2d,
     max_unpool3d,
 )
+from .stream import Stream
 
 __version__ = VERSION
 _LATER = ("ndimage", "signal")
 
 __all__ = [
     "ArgmaxCache",
+    "Stream",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
@@ -98,6 +103,9 @@ __all__ = [
     "max_unpool2d",
     "max_unpool3d",
     "ndimage",
+    "normalized_conv1d",
+    "normalized_conv2d",
+    "normalized_conv3d",
     "plan",
     "set_config",
     "shapes",

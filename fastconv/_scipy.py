@@ -38,6 +38,28 @@ def told():
         _steps.reset(token)
 
 
+class Steps(tuple):
+    """What a function with SciPy's name did, step by step; printed as one line each."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        return "\n".join(self)
+
+
+def is_facade(op):
+    """Whether `op` is a function with SciPy's name."""
+    module = str(getattr(op, "__module__", None))
+    return callable(op) and module.startswith(("fastconv.ndimage.", "fastconv.signal."))
+
+
+def steps_of(op, args, kwargs):
+    """The Steps of a call, which is made."""
+    with told() as steps:
+        op(*args, **kwargs)
+    return Steps(steps or ["nothing to compute"])
+
+
 def unmasked(op, **arrays):
     """The arrays, as ndarrays; TypeError for one with a mask, which would be lost."""
     found = []

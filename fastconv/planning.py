@@ -11,6 +11,7 @@ from ._core.arrays import Form
 from ._core.problem import Problem
 from ._planner import explanation
 from ._pose import asked_by, pose
+from ._scipy import is_facade, steps_of
 from .config import current
 
 
@@ -61,7 +62,8 @@ def explain(op, *args, **kwargs):
     Parameters
     ----------
     op : function, Problem, str or Plan
-        As for `plan`; or a problem, or its one-line spelling.
+        As for `plan`; or a problem, or its one-line spelling; or a function of `fastconv.ndimage` or
+        `fastconv.signal`, which is called.
     *args, **kwargs
         The arguments of `op`. Input and weight may be given as shapes; their dtype is then
         float32, or as the keyword `dtype` says.
@@ -69,7 +71,8 @@ def explain(op, *args, **kwargs):
     Returns
     -------
     Explanation
-        Printed as a table; with `plot`, and everything as attributes. For dtypes that are
+        Printed as a table; with `plot`, and everything as attributes. Of a function with SciPy's name, a
+        tuple of its steps in words. For dtypes that are
         computed in another one (half precision, integers, complex) it is about that problem.
         A transposed convolution is explained by the largest convolution that it is composed of.
         With ``tuning="measure"`` a new problem is measured, as the call would.
@@ -88,6 +91,8 @@ def explain(op, *args, **kwargs):
     >>> e.algorithm in [row.algorithm for row in e.candidates]
     True
     """
+    if is_facade(op):
+        return steps_of(op, args, kwargs)
     settings = current()
     if isinstance(op, (Plan, Problem, str)):
         if args or kwargs:

@@ -42,8 +42,8 @@ def supports(problem):
 
 
 def estimate(problem, machine, prepacked):
-    sizes = _blocks(problem)
-    points, count = prod(sizes), prod(_block_counts(problem, sizes)) * problem.batch
+    sizes = _sizes(problem)
+    points, count = prod(sizes), prod(_block_counts(problem)) * problem.batch
     weights = problem.out_channels * problem.in_channels // problem.groups
     transforms = count * (problem.in_channels + problem.out_channels)
     transforms += 0 if prepacked else weights
@@ -61,7 +61,7 @@ def estimate(problem, machine, prepacked):
 
 def workspace(problem, threads):
     size = np.dtype(problem.dtype).itemsize
-    points = prod(_blocks(problem))
+    points = prod(_sizes(problem))
     per_block = points * size * 2
     blocks = _blocks_at_once(problem)
     padded = prod(_padded_sizes(problem)) * problem.in_channels * problem.batch * size
@@ -78,17 +78,17 @@ def prepare(problem, weight, threads):
     stuffed = np.zeros((p.groups, p.out_channels // p.groups, weight.shape[1], *p.extent), p.dtype)
     holes = (..., *(slice(None, None, d) for d in p.dilation))
     stuffed[holes] = weight.reshape(*stuffed.shape[:3], *p.kernel)
-    return np.conj(fft.forward(stuffed, _blocks(p), _axes(p), None))
+    spectra = fft.forward(stuffed, _sizes(p), _axes(p), None)
+    return np.conj(spectra, out=spectra)
 
 
 def run(problem, packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     p = problem
-    sizes = _blocks(p)
-    steps = [b - e + 1 for b, e in zip(sizes, p.extent)]
+    sizes, steps = zip(*_blocks(p))
     lead = (1,) * (3 - p.ndim)
-    if quiet_parts(p, x, lead + sizes, lead + tuple(steps), threads):
+    if quiet_parts(p, x, lead + sizes, lead + steps, threads):
         return False
     if p.layout == "channels_last":
         x, y = np.moveaxis(x, -1, 1), np.moveaxis(y, -1, 1)
@@ -158,34 +158,44 @@ def _dense(problem):
 
 @lru_cache(maxsize=1024)
 def _blocks(problem):
-    """Transform sizes: per axis, the length that costs least over all blocks."""
-    sizes = []
-    for dense, extent in zip(_dense(problem), problem.extent):
-        best = None
-        length = extent
-        while True:
-            length = min(2 * length, dense + extent - 1)
-            fast = fft.next_fast_len(length)
-            cost = -(-dense // (fast - extent + 1)) * fast * log2(fast + 1)
-            if best is None or cost < best[0]:
-                best = cost, fast
-            if length == dense + extent - 1:
-                break
-        sizes.append(best[1])
-    return tuple(sizes)
+    """Per axis the length of a transform that costs least over all blocks, and outputs from block to block."""
+    return tuple(_block(problem, axis) for axis in range(problem.ndim))
 
 
-def _block_counts(problem, sizes):
-    return [-(-d // (b - e + 1)) for d, b, e in zip(_dense(problem), sizes, problem.extent)]
+def _block(problem, axis):
+    dense, extent, size = _dense(problem)[axis], problem.extent[axis], problem.input[axis]
+    pads = problem.pad_begin[axis], problem.pad_end[axis]
+    whole = dense + extent - 1
+    best = None
+    length = extent
+    while length < whole:
+        length = min(2 * length, whole)
+        fast = fft.next_fast_len(length)
+        cost = -(-dense // (fast - extent + 1)) * fast * log2(fast + 1)
+        if best is None or cost < best[0]:
+            best = cost, fast, fast - extent + 1
+    if problem.padding_mode == "zeros" and min(pads) >= 0:
+        # In one block, zeros before the input and behind it are the same, seen from both ends.
+        whole = max(size + max(pads), dense, extent)
+    fast = fft.next_fast_len(whole)
+    cost = fast * log2(fast + 1)
+    return (fast, dense) if best is None or cost <= best[0] else best[1:]
+
+
+def _sizes(problem):
+    return tuple(size for size, _ in _blocks(problem))
+
+
+def _block_counts(problem):
+    return [-(-dense // step) for dense, (_, step) in zip(_dense(problem), _blocks(problem))]
 
 
 def _blocks_at_once(problem):
     channels = problem.in_channels + problem.out_channels
-    return max(1, _BATCH_BYTES // (prod(_blocks(problem)) * channels * 4))
+    return max(1, _BATCH_BYTES // (prod(_sizes(problem)) * channels * 4))
 
 
 def _padded_sizes(problem):
     """Input sizes with padding, and zeros at the end to a whole number of blocks."""
-    sizes = _blocks(problem)
-    counts = _block_counts(problem, sizes)
-    return [(c - 1) * (b - e + 1) + b for c, b, e in zip(counts, sizes, problem.extent)]
+    blocks = zip(_block_counts(problem), _blocks(problem))
+    return [(count - 1) * step + size for count, (size, step) in blocks]

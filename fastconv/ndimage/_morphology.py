@@ -204,7 +204,6 @@ def _over(op, input, size, footprint, structure, output, mode, cval, origin, axe
     if size is not None and footprint is not None:
         warnings.warn("ignoring size because footprint is set", UserWarning, stacklevel=3)
     (input,) = unmasked(op, input=input)
-    given = footprint
     if structure is not None:
         structure = np.asarray(structure, np.float64)
         if footprint is None:

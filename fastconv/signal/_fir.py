@@ -110,13 +110,13 @@ def upfirdn(h, x, up=1, down=1, axis=-1, mode="constant", cval=0):
     >>> signal.upfirdn([1, 1, 1], [1, 2, 3], up=3)
     array([1., 1., 1., 2., 2., 2., 3., 3., 3.])
     """
+    if h.__class__ is x.__class__ is np.ndarray and x.size * h.size <= _FEW:
+        return hand_over(scipy_upfirdn, "few numbers", h, x, up, down, axis, mode, cval)
     h, x = unmasked("upfirdn", h=h, x=x)
     dtype = np.result_type(h.dtype, x.dtype, np.float32)
     plain = mode == "constant" and not cval and h.ndim == 1 and h.size and x.size and x.ndim
     if not plain or dtype.char not in FLOATS or int(up) < 1 or int(down) < 1 or not -x.ndim <= axis < x.ndim:
         return hand_over(scipy_upfirdn, "other than zeros beyond the ends, or another dtype", h, x, up, down, axis, mode, cval)
-    if x.size * len(h) <= _FEW * int(down):
-        return hand_over(scipy_upfirdn, "few numbers", h, x, up, down, axis, mode, cval)
     up, down, axis = int(up), int(down), axis % x.ndim
     h, x = np.asarray(h, dtype), np.asarray(x, dtype)
     size = ((x.shape[axis] - 1) * up + len(h) - 1) // down + 1
