@@ -6,7 +6,7 @@ the convolution: ``sum(conv2d(x, w) * g) == sum(x * grad_x) == sum(w * grad_w)``
 come conjugated, as ``sum(conv2d(x, w).conj() * g)`` asks for.
 """
 
-from ._operations import local_gradients, pool_gradients, transposed_gradients
+from ._operations import local_gradients, normalized, pool_gradients, transposed_gradients
 from ._operations._arguments import NEEDS
 from ._operations.gradients import differentiate, differentiate_input, differentiate_weight
 
@@ -18,7 +18,7 @@ __all__ = [
     "conv_transpose3d", "global_avg_pool", "global_lp_pool", "global_max_pool",
     "locally_connected1d", "locally_connected2d", "locally_connected3d", "lp_pool1d", "lp_pool2d",
     "lp_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d",
-    "max_unpool3d",
+    "max_unpool3d", "normalized_conv1d", "normalized_conv2d", "normalized_conv3d",
 ]  # fmt: skip
 
 
@@ -707,3 +707,70 @@ def max_unpool2d(grad_output, indices, *, data_format="channels_first", out=None
 def max_unpool3d(grad_output, indices, *, data_format="channels_first", out=None):
     """Gradient of `fastconv.max_unpool3d` to its input; see `max_unpool2d`."""
     return pool_gradients.max_unpool("grad.max_unpool3d", grad_output, indices, data_format, out)
+
+
+def normalized_conv1d(
+    input, weight, grad_output, mask=None, *, needs=("input", "weight"), nan="ignore", minimum_weight=0.0,
+    stride=1, padding=0, dilation=1, groups=1, data_format="channels_first", padding_mode="zeros",
+    padding_value=0, flip=False,
+):  # fmt: skip
+    """Gradients of `fastconv.normalized_conv1d`; see `normalized_conv2d` for the parameters."""
+    return normalized.differentiate(
+        "grad.normalized_conv1d", 1, input, weight, grad_output, mask, needs, nan, minimum_weight,
+        padding_mode, padding_value, stride=stride, padding=padding, dilation=dilation, groups=groups,
+        data_format=data_format, flip=flip,
+    )  # fmt: skip
+
+
+def normalized_conv2d(
+    input, weight, grad_output, mask=None, *, needs=("input", "weight"), nan="ignore", minimum_weight=0.0,
+    stride=1, padding=0, dilation=1, groups=1, data_format="channels_first", padding_mode="zeros",
+    padding_value=0, flip=False,
+):  # fmt: skip
+    """Gradients of `fastconv.normalized_conv2d` to its input and its weight.
+
+    Parameters
+    ----------
+    input, weight, mask, nan, minimum_weight, stride, padding, dilation, groups, data_format, padding_mode, \
+    padding_value, flip
+        As they were given to `fastconv.normalized_conv2d`.
+    grad_output : ndarray, shape (N, out_channels, H_out, W_out)
+        Gradient of the loss to the result; where that is NaN it does not count.
+    needs : tuple of {"input", "weight"}
+        Which gradients to compute.
+
+    Returns
+    -------
+    tuple (grad_input, grad_weight)
+        None in the place of one that is not needed. Zero for elements that were left out.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For wrong arguments.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv
+    >>> x, w = np.array([[[1.0, np.nan, 3.0]]]), np.ones((1, 1, 1, 3))
+    >>> fastconv.grad.normalized_conv2d(x, w, np.ones((1, 1, 1)))
+    (array([[[0.5, 0. , 0.5]]]), array([[[[-0.5,  0. ,  0.5]]]]))
+    """
+    return normalized.differentiate(
+        "grad.normalized_conv2d", 2, input, weight, grad_output, mask, needs, nan, minimum_weight,
+        padding_mode, padding_value, stride=stride, padding=padding, dilation=dilation, groups=groups,
+        data_format=data_format, flip=flip,
+    )  # fmt: skip
+
+
+def normalized_conv3d(
+    input, weight, grad_output, mask=None, *, needs=("input", "weight"), nan="ignore", minimum_weight=0.0,
+    stride=1, padding=0, dilation=1, groups=1, data_format="channels_first", padding_mode="zeros",
+    padding_value=0, flip=False,
+):  # fmt: skip
+    """Gradients of `fastconv.normalized_conv3d`; see `normalized_conv2d` for the parameters."""
+    return normalized.differentiate(
+        "grad.normalized_conv3d", 3, input, weight, grad_output, mask, needs, nan, minimum_weight,
+        padding_mode, padding_value, stride=stride, padding=padding, dilation=dilation, groups=groups,
+        data_format=data_format, flip=flip,
+    )  # fmt: skip

@@ -5,17 +5,22 @@ With v = 1 where an element counts and 0 where it is left out, the result is
 no Winograd, which mix elements, so that a sum of nothing is zero, and not nearly so.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
-from .. import conv, grad
+from .. import conv
 from .._core.arguments import as_ints, one_of, split_input
 from .._core.dtypes import row_of
 from .._core.problem import LAYOUTS
+from .._core.settings import current
 from .._core.sizes import resolve_padding
+from .._kernels.isa import active
 from ..planning import explain
+from . import _passes
+from .gradients import differentiate as gradients_of
 
 _CONV = (None, conv.conv1d, conv.conv2d, conv.conv3d)
-_GRAD = (None, grad.conv1d, grad.conv2d, grad.conv3d)
 # Algorithms that multiply an input with a weight and nothing else.
 _PLAIN = ("direct", "separable", "im2col", "reference")
 NANS = ("ignore", "propagate")
@@ -79,15 +84,36 @@ class Parts:
 
     def _sum(self, x, options):
         run = _CONV[self.ndim]
-        told = explain(run, x, self.weight, **options)
-        plain = told.algorithm is None or told.algorithm.startswith(_PLAIN)
-        return run(x, self.weight, algorithm=None if plain else "direct", **options)
+        algorithm = None
+        if not _is_plain(run, x.shape, x.dtype, self.weight.shape, tuple(options.items())):
+            outer = self.weight.shape[1] == 1 and _passes.factors(self.weight) is not None
+            algorithm = _passes.NAME if outer and self.ndim > 1 else "direct"
+        try:
+            return run(x, self.weight, algorithm=algorithm, **options)
+        except ValueError:
+            if algorithm != _passes.NAME:
+                raise
+            return run(x, self.weight, algorithm="direct", **options)
 
     def total(self):
         """The sum of the absolute weights of every filter, in the shape of a result without a batch."""
         total = np.abs(self.weight).sum(axis=tuple(range(1, self.weight.ndim)), dtype=np.float64)
         ones = (1,) * self.ndim
         return total.reshape(*ones, -1) if self.options["data_format"] == "channels_last" else total.reshape(-1, *ones)
+
+
+def _is_plain(run, shape, dtype, weight, options):
+    """Whether the algorithm for such arrays multiplies an input with a weight and nothing else."""
+    try:
+        return _chosen(run, shape, dtype, weight, options, current(), active())
+    except TypeError:  # an option of no hash
+        return _chosen.__wrapped__(run, shape, dtype, weight, options, current(), active())
+
+
+@lru_cache(maxsize=512)
+def _chosen(run, shape, dtype, weight, options, settings, level):
+    told = explain(run, shape, weight, **dict(options), dtype=dtype)
+    return told.algorithm is None or told.algorithm.startswith(_PLAIN)
 
 
 def convolve(
@@ -131,19 +157,25 @@ def differentiate(
         of_total = np.where(np.isnan(y), 0, grad_output / weights).astype(y.dtype)
         # y = total / weights: the gradient to the weights is -y times that to the total.
         of_weights = np.where(np.isnan(y), 0, -(y * np.conj(of_total)).real).astype(parts.weight.dtype)
-    run = _GRAD[ndim]
     grad_input = grad_weight = None
     if "input" in needs:
-        grad_input = run(parts.x, parts.weight, of_total, needs=("input",), **parts.options)[0]
+        grad_input = _gradients(parts, parts.x, of_total, "input", parts.options)[0]
         if parts.left_out is not None:
             grad_input[parts.left_out] = 0
         grad_input = grad_input.astype(parts.dtype, copy=False)
     if "weight" in needs:
-        grad_weight = run(parts.x, parts.weight, of_total, needs=("weight",), **parts.options)[1]
-        grad_weight = grad_weight.real + run(
-            parts.there, parts.weight, of_weights, needs=("weight",), **parts.of_there
-        )[1]  # fmt: skip
+        grad_weight = _gradients(parts, parts.x, of_total, "weight", parts.options)[1].real
+        grad_weight = grad_weight + _gradients(parts, parts.there, of_weights, "weight", parts.of_there)[1]
     return grad_input, grad_weight
+
+
+def _gradients(parts, x, grad_output, which, options):
+    o = options
+    return gradients_of(
+        parts.op, parts.ndim, x, parts.weight, grad_output, o["stride"], o["padding"], o["dilation"],
+        o["groups"], (which,), o["data_format"], o["padding_mode"], o.get("padding_value", 0), o["flip"], None,
+        None, None, None,
+    )  # fmt: skip
 
 
 def _divided(parts, total, weights, minimum_weight):

@@ -75,9 +75,9 @@ def uniform_filter(input, size=3, output=None, mode="reflect", cval=0.0, origin=
     >>> import numpy as np
     >>> from fastconv import ndimage
     >>> ndimage.uniform_filter(9 * np.eye(3), 3)
-    array([[4., 3., 2.],
+    array([[5., 3., 1.],
            [3., 3., 3.],
-           [2., 3., 4.]])
+           [1., 3., 5.]])
     """
     (input,) = unmasked("uniform_filter", input=input)
     output = output_of(output, input, input.dtype.kind == "c")

@@ -207,9 +207,8 @@ def _along(op, theirs, in1, in2, mode, axes):
         raise ValueError("in1 and in2 should have the same dimensionality")
     if not x.ndim or not x.size or not h.size or mode not in _MODES:
         return hand_over(theirs, "nothing to convolve", x, h, mode, axes)
-    dtype = np.result_type(x, h)
-    if dtype.kind in "iub":
-        dtype = np.dtype(np.float64)
+    # Integers are transformed in float64.
+    dtype = np.result_type(*(np.float64 if a.dtype.kind in "iub" else a.dtype for a in (x, h)))
     if result_type(x, h) is None or dtype.char == "e":
         return hand_over(theirs, _OTHER, x, h, mode, axes)
     along = _axes(x.ndim, axes)

@@ -41,9 +41,9 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     >>> import numpy as np
     >>> from fastconv import signal
     >>> signal.convolve2d(np.eye(3), np.ones((2, 2)), mode="same", boundary="symm")
-    array([[4., 2., 1.],
-           [2., 2., 2.],
-           [1., 2., 2.]])
+    array([[4., 2., 0.],
+           [2., 2., 1.],
+           [0., 1., 2.]])
     """
     if _few(in1, in2):
         return hand_over(scipy_convolve2d, _FEW, in1, in2, mode, boundary, fillvalue)
@@ -96,7 +96,9 @@ def _bordered(theirs, x, h, given, mode, boundary, fillvalue):
         ours = "zeros"
     if ours == "constant" and fill.dtype.kind == "c" and dtype.kind != "c":
         return hand_over(theirs, "a complex number around real ones", x, given, mode, boundary, fillvalue)
-    starts = [{"full": 0, "same": (k - 1) // 2, "valid": k - 1}[mode] for k in h.shape]
+    # The middle of an even kernel is the later element for one of them, and the earlier one reversed.
+    middle = 1 if theirs is scipy_convolve2d else 0
+    starts = [{"full": 0, "same": (k - middle) // 2, "valid": k - 1}[mode] for k in h.shape]
     sizes = [
         {"full": n + k - 1, "same": n, "valid": n - k + 1}[mode] for n, k in zip(x.shape, h.shape)
     ]  # fmt: skip
