@@ -14,7 +14,8 @@ config, wisdom         settings; what was measured, kept
 ndimage, signal        SciPy's names over our engine
 ceiling                what the machine could do at most
 _pose, _tuning         operations as problems, for planning; measuring them
-_scipy                 what the functions with SciPy's names share
+_scipy                 what the functions with SciPy's names share; using them in SciPy's place
+_skimage               a backend for scikit-image
 __main__               the command line
 _core, _kernels, _algorithms, _planner, _operations, _commands, _demo
                        packages, each with a list of its own
@@ -25,6 +26,7 @@ from importlib import import_module
 
 from . import filters, grad, shapes, wisdom
 from ._core.version import VERSION
+from ._scipy import in_place_of_scipy
 from .config import config, get_config, set_config, show_config
 from .conv import conv1d, conv2d, conv3d
 from .conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -90,6 +92,7 @@ __all__ = [
     "global_max_pool",
     "grad",
     "im2col",
+    "in_place_of_scipy",
     "locally_connected1d",
     "locally_connected2d",
     "locally_connected3d",

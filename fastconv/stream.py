@@ -86,7 +86,7 @@ class Stream:
             block=None if block is None else as_int(op, "block", block), flip=bool(flip), threads=threads,
         )  # fmt: skip
         channels, stride, dilation = (self._options[key] for key in ("channels", "stride", "dilation"))
-        if min(channels, stride, dilation, block or 1) < 1:
+        if min(channels, stride, dilation, 1 if block is None else block) < 1:
             raise ValueError(f"Stream: channels, block, stride and dilation must be at least 1, got {self._options}")
         self.dtype = np.dtype(_default(weight) if dtype is None else dtype)
         self._options["dtype"] = self.dtype
@@ -198,7 +198,8 @@ class Stream:
         """Take in a few samples; write the outputs that they complete to the front of `y`, and say how many."""
         n, stride = x.shape[1], self._options["stride"]
         if self._end + n > self._buffer.shape[1]:
-            self._buffer[:, : self._reach] = self._buffer[:, self._end - self._reach : self._end]
+            for row in self._buffer:  # of which NumPy sees that the halves do not overlap, and copies nothing
+                row[: self._reach] = row[self._end - self._reach : self._end]
             self._end = self._reach
         self._buffer[:, self._end : self._end + n] = x
         first = -self.position % stride

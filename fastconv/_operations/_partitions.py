@@ -72,7 +72,9 @@ class Partitions:
         """Add what earlier blocks give to the outputs `y` of a block, from where it is on."""
         n = y.shape[1]
         first = 2 * self.length - self.until_full
-        y += self._outputs.reshape(len(y), -1)[:, first : first + n]
+        # Row by row: of several NumPy would make a copy.
+        for row, more in zip(y, self._outputs.reshape(len(y), -1)[:, first : first + n]):
+            np.add(row, more, out=row)
         self.until_full -= n
 
     def turn(self, samples):

@@ -44,7 +44,7 @@ def axes_of(axes, ndim):
     if axes is None:
         return tuple(range(ndim))
     if np.isscalar(axes):
-        axes = (operator.index(axes),)
+        axes = (axis_of(axes, ndim),)
     elif not isinstance(axes, Iterable):
         raise ValueError("axes must be an integer, iterable of integers, or None")
     axes = tuple(map(operator.index, axes))
@@ -81,6 +81,21 @@ def output_of(output, input, complex_=False):
     if complex_ and output.dtype.kind != "c":
         raise RuntimeError("output must have complex dtype")
     return output
+
+
+def check_kinds(input, weights, output):
+    """RuntimeError for a result of complex numbers where there are none."""
+    if output.dtype.kind == "c" and input.dtype.kind != "c" and weights.dtype.kind != "c":
+        raise RuntimeError(f"array type dtype({output.dtype.name!r}) not supported")
+
+
+def value_of(cval, *arrays):
+    """What is beyond the border, as a number that fits the kind of the first of the arrays."""
+    if arrays[0].dtype.kind == "c":
+        return complex(cval)
+    if np.iscomplexobj(cval) and any(array.dtype.kind == "c" for array in arrays):
+        raise ValueError("Cannot provide a complex-valued cval when the input is real.")
+    return float(cval)
 
 
 def check_origin(origin, size, name):

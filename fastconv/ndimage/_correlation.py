@@ -8,7 +8,7 @@ from scipy.ndimage import correlate1d as scipy_correlate1d
 
 from .._scipy import hand_over, unmasked
 from . import _sums
-from ._arguments import axes_of, axis_of, check_origin, each, mode_of, output_of
+from ._arguments import axes_of, axis_of, check_kinds, check_origin, each, mode_of, output_of, value_of
 
 
 def correlate1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, origin=0):
@@ -53,7 +53,8 @@ def correlate1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, 
 def _correlate1d(input, weights, axis, output, mode, cval, origin):
     is_complex = "c" in (input.dtype.kind, weights.dtype.kind)
     given, output = output, output_of(output, input, is_complex)
-    around = value_of(cval, input)
+    check_kinds(input, weights, output)
+    around = value_of(cval, input, weights)
     if weights.dtype.kind == "c":
         weights = weights.conj()
     weights = _real(weights)
@@ -152,7 +153,7 @@ def convolve(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *,
 
 def _correlate(input, weights, output, mode, cval, origin, reverse, axes):
     is_complex = "c" in (input.dtype.kind, weights.dtype.kind)
-    around = value_of(cval, input)
+    around = value_of(cval, input, weights)
     axes = axes_of(axes, input.ndim)
     weights = _real(weights)
     origins = expanded_origin(input.ndim, axes, origin)
@@ -168,6 +169,7 @@ def _correlate(input, weights, output, mode, cval, origin, reverse, axes):
     if not isinstance(mode, str) and isinstance(mode, Iterable):
         raise RuntimeError("A sequence of modes is not supported")
     given, output = output, output_of(output, input, is_complex)
+    check_kinds(input, weights, output)
     ours = mode_of(mode)
     befores = [n // 2 + o for n, o in zip(weights.shape, origins)]
     if _sums.is_ours(input.dtype, output.dtype) and input.ndim:
@@ -185,15 +187,6 @@ def _correlate(input, weights, output, mode, cval, origin, reverse, axes):
 def _real(weights):
     """A kernel in float64, or complex."""
     return weights.astype(np.complex128 if weights.dtype.kind == "c" else np.float64)
-
-
-def value_of(cval, input):
-    """What is beyond the border, as a number that fits the input's kind."""
-    if np.iscomplexobj(cval):
-        if input.dtype.kind != "c":
-            raise ValueError("Cannot provide a complex-valued cval when the input is real.")
-        return complex(cval)
-    return float(cval)
 
 
 def expanded(ndim, axes, window, name):

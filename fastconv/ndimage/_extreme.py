@@ -12,6 +12,11 @@ from ._sums import in_turn
 
 def of_boxes(x, y, each, around, minimum):
     """Over boxes; `each` is (axis, size, mode, origin)."""
+    if x.dtype != y.dtype and len(each) > 1:
+        # As SciPy has it, what is between two passes is of the result's dtype.
+        between = np.empty(x.shape, y.dtype)
+        _of_box(x, between, each[:1], around, minimum)
+        x, each = between, each[1:]
     each = sorted(each)
     # Two axes together, the last ones; slices of a box would each be read for many outputs.
     first = len(each) % 2

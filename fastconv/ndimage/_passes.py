@@ -4,7 +4,8 @@ from scipy.ndimage import correlate1d as scipy_correlate1d
 
 from .._scipy import hand_over
 from . import _sums
-from ._correlation import in_parts, value_of
+from ._arguments import check_kinds, value_of
+from ._correlation import in_parts
 
 
 def in_passes(input, output, passes, cval):
@@ -15,6 +16,7 @@ def in_passes(input, output, passes, cval):
     if not passes:
         output[...] = input
         return output
+    check_kinds(input, passes[0][1], output)
     around = value_of(cval, input)
     if not _sums.is_ours(input.dtype, output.dtype):
         return _by_scipy(input, output, passes, cval)

@@ -7,7 +7,7 @@ from .._core.padding import origin as origin_of
 from .._core.settings import current
 from .._scipy import hand_over, tell, unmasked
 from . import _ordered, _sums
-from ._arguments import axes_of, axis_of, each, mode_of, output_of
+from ._arguments import axes_of, axis_of, check_kinds, each, mode_of, output_of
 
 
 def uniform_filter1d(input, size, axis=-1, output=None, mode="reflect", cval=0.0, origin=0):
@@ -99,6 +99,7 @@ def _means(input, output, passes, cval):
     if not passes:
         output[...] = input
         return output
+    check_kinds(input, input, output)
     if not input.size:
         return output
     if not _sums.is_ours(input.dtype, output.dtype):
