@@ -1,12 +1,14 @@
 """Differences between neighbours."""
 
-from .._scipy import unmasked
-from ._arguments import axis_of, each, mode_of, output_of
-from ._correlation import correlate1d
-from ._passes import in_passes
-from ._summed import summed
+from functools import cache
 
 import numpy as np
+
+from .._scipy import REAL, unmasked
+from ._arguments import axes_of, axis_of, each, mode_of, output_of
+from ._correlation import correlate, correlate1d
+from ._passes import in_passes
+from ._summed import summed
 
 
 def sobel(input, axis=-1, output=None, mode="reflect", cval=0.0):
@@ -72,11 +74,24 @@ def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None):
            [  0,   9, -18,   9,   0]])
     """
     (input,) = unmasked("laplace", input=input)
+    along = axes_of(axes, input.ndim)
+    modes = each(mode, len(along))
+    if input.dtype.char in REAL and 1 < len(along) <= 3 and len(set(modes)) == 1:
+        return correlate(input, _stencil(len(along)), output, modes[0], cval, axes=along)
 
     def derivative(axis, output, mode):
         return correlate1d(input, [1, -2, 1], axis, output, mode, cval, 0)
 
     return summed(input, derivative, output, mode, axes)
+
+
+@cache
+def _stencil(ndim):
+    """(1, -2, 1) along every axis, added up."""
+    stencil = np.zeros((3,) * ndim)
+    for axis in range(ndim):
+        stencil[(1,) * axis + (slice(None),) + (1,) * (ndim - axis - 1)] += (1, -2, 1)
+    return stencil
 
 
 _DIFFERENCE = np.array([-1.0, 0, 1])
