@@ -303,16 +303,16 @@ typedef struct {
     fc_product_kernel product[FC_SPLITS + 1];           /* [splits]: of 1, 3 or 6 products */
 } fc_split_kernels;
 
-/* Sums in float64 in one order, and any numbers to float64 and back; see ordered.h. Of sums, whole blocks are
-   read and written. */
+/* Sums in one order, of float64 or int16, and other numbers to these and back; see ordered.h. Of sums, whole
+   blocks are read and written. */
 enum { FC_NUMBERS = 10 }; /* int8, uint8, ..., int64, uint64, float32, float64 */
 
 typedef struct {
-    double *out;
+    void *out;
     ptrdiff_t n;
-    const double *const *first;     /* of every term; with pairs, first + second or first - second, but for */
-    const double *const *second;    /* the first term */
-    const double *weights;
+    const void *const *first;       /* of every term; with pairs, first + second or first - second, but for */
+    const void *const *second;      /* the first term */
+    const void *weights;
     ptrdiff_t terms;
     int pairs;                      /* 1, 0, or -1 for differences */
 } fc_ordered;
@@ -321,15 +321,15 @@ typedef struct {
     void (*sum)(const fc_ordered *);
     void (*means)(double *sums, double *rows, ptrdiff_t steps, ptrdiff_t pitch, ptrdiff_t lanes, ptrdiff_t size);
     ptrdiff_t block;                /* elements */
-    void (*load[FC_NUMBERS])(const char *from, ptrdiff_t step, double *to, ptrdiff_t count);
-    void (*store[FC_NUMBERS])(const double *from, char *to, ptrdiff_t step, ptrdiff_t count);
+    void (*load[FC_NUMBERS])(const char *from, ptrdiff_t step, void *to, ptrdiff_t count);
+    void (*store[FC_NUMBERS])(const void *from, char *to, ptrdiff_t step, ptrdiff_t count);
 } fc_ordered_kernels;
 
 typedef void (*fc_extremum_kernel)(char *to, const char *other, ptrdiff_t count);
 
 typedef struct {
     fc_kernels of[FC_DTYPES];
-    fc_ordered_kernels ordered;
+    fc_ordered_kernels ordered, modular;                /* in float64; in int16, of the first four dtypes */
     fc_extremum_kernel larger[FC_NUMBERS], smaller[FC_NUMBERS];
     fc_split_kernels split;
 } fc_table;

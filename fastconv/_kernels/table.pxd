@@ -246,18 +246,18 @@ cdef extern from "table.h":
         FC_NUMBERS
 
     ctypedef struct fc_ordered:
-        double* out
+        void* out
         Py_ssize_t n
-        const double* const* first
-        const double* const* second
-        const double* weights
+        const void* const* first
+        const void* const* second
+        const void* weights
         Py_ssize_t terms
         int pairs
 
     ctypedef void (*fc_sum_kernel)(const fc_ordered*) noexcept nogil
     ctypedef void (*fc_means_kernel)(double*, double*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
-    ctypedef void (*fc_load_kernel)(const char*, Py_ssize_t, double*, Py_ssize_t) noexcept nogil
-    ctypedef void (*fc_store_kernel)(const double*, char*, Py_ssize_t, Py_ssize_t) noexcept nogil
+    ctypedef void (*fc_load_kernel)(const char*, Py_ssize_t, void*, Py_ssize_t) noexcept nogil
+    ctypedef void (*fc_store_kernel)(const void*, char*, Py_ssize_t, Py_ssize_t) noexcept nogil
 
     ctypedef struct fc_ordered_kernels:
         fc_sum_kernel sum
@@ -271,6 +271,7 @@ cdef extern from "table.h":
     ctypedef struct fc_table:
         fc_kernels of[FC_DTYPES]
         fc_ordered_kernels ordered
+        fc_ordered_kernels modular
         fc_extremum_kernel larger[FC_NUMBERS]
         fc_extremum_kernel smaller[FC_NUMBERS]
         fc_split_kernels split
@@ -280,8 +281,8 @@ cdef extern from "table.h":
 cdef const fc_kernels* kernels(int dtype) noexcept nogil
 # Those of the tile unit; not `present` at levels without one.
 cdef const fc_split_kernels* split_kernels() noexcept nogil
-# Sums in one order, of any numbers, at the active level.
-cdef const fc_ordered_kernels* ordered_kernels() noexcept nogil
+# Sums in one order, at the active level: in float64, or modulo 2**16.
+cdef const fc_ordered_kernels* ordered_kernels(bint modular) noexcept nogil
 
 # Larger or smaller ones of two rows, by dtype, at the active level.
 cdef const fc_extremum_kernel* extremum_kernels(bint minimum) noexcept nogil

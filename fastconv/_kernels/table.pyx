@@ -78,8 +78,8 @@ cdef const fc_split_kernels* split_kernels() noexcept nogil:
     return &_tables[_active].split
 
 
-cdef const fc_ordered_kernels* ordered_kernels() noexcept nogil:
-    return &_tables[_active].ordered
+cdef const fc_ordered_kernels* ordered_kernels(bint modular) noexcept nogil:
+    return &_tables[_active].modular if modular else &_tables[_active].ordered
 
 
 cdef const fc_extremum_kernel* extremum_kernels(bint minimum) noexcept nogil:

@@ -59,8 +59,25 @@
     DO(uint16, uint16_t, BY_INT32) DO(int32, int32_t, BY_INT32) DO(uint32, uint32_t, BY_INT64) \
     DO(int64, int64_t, BY_INT64) DO(uint64, uint64_t, BY_UINT64) DO(float32, float, AS_IT_IS) \
     DO(float64, double, AS_IT_IS)
+#define ORDERED_VECTORS 4
+#define ORDERED_NUMBERS EACH_NUMBER
+#define ORDERED_MEANS
 #include "ordered.h"
+#undef ORDERED_NUMBERS
+#undef ORDERED_MEANS
 #include "extrema.h"
+#undef T
+#undef JOIN
+#undef vector
+
+/* Of which the first four may be summed modulo 2**16. */
+#define ORDERED_NUMBERS(DO) \
+    DO(int8, int8_t, AS_IT_IS) DO(uint8, uint8_t, AS_IT_IS) DO(int16, int16_t, AS_IT_IS) DO(uint16, uint16_t, AS_IT_IS)
+#define T int16_t
+#define JOIN(name) JOIN2(name, int16, LEVEL)
+#define vector JOIN(vector)
+typedef T vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
+#include "ordered.h"
 
 #define FILL2(level) fc_fill_##level
 #define FILL(level) FILL2(level)
@@ -70,5 +87,6 @@ void FILL(LEVEL)(fc_table *table)
     JOIN2(fill, float32, LEVEL)(&table->of[FC_FLOAT32]);
     JOIN2(fill, float64, LEVEL)(&table->of[FC_FLOAT64]);
     JOIN2(fill_ordered, float64, LEVEL)(&table->ordered);
+    JOIN2(fill_ordered, int16, LEVEL)(&table->modular);
     JOIN2(fill_extrema, float64, LEVEL)(table->larger, table->smaller);
 }

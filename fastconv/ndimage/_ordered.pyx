@@ -3,12 +3,13 @@
 
 Results that are integers are cut off, and 9.999... is 9: they are SciPy's only if the sums are. A task
 brings a box of its inputs, with what the border shows, to float64; what it stores is of the result's dtype.
+Whole numbers of 8 and 16 bits with whole weights may be summed modulo 2**16 instead, many at a time.
 """
 
 import numpy as np
 
 cimport numpy as cnp
-from libc.string cimport memmove, memset
+from libc.string cimport memcpy, memmove, memset
 
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.team cimport share
@@ -20,7 +21,7 @@ cdef enum:
     WIDE = 512            # outputs of a task's rows, but where kernels have many rows
     NARROW = 128
     MANY = 32             # such as these
-    BOX = 24 << 10        # elements of a box, about
+    BOX = 192 << 10       # bytes of a box, about
     LINES = 64            # that have their means taken together
     STEPS = 256           # means between two looks at the input, at least
 
@@ -38,26 +39,29 @@ cdef struct Work:
     Py_ssize_t kernel[3]
     const Py_ssize_t* shown[3]           # which input every position shows; -1 for `around`
     Py_ssize_t before                    # positions before the first input of a row
-    double around
+    char around[8]
+    Py_ssize_t item                      # bytes of a number on the way
     Py_ssize_t rows, columns, across, down
     Py_ssize_t height, pitch, box        # of a box: rows of a slice, elements from row to row, and in all
     Py_ssize_t line                      # elements from line to line, before they become columns
     fc_transpose_kernel transpose
     const Py_ssize_t* first              # three offsets for every term
     const Py_ssize_t* second
-    const double* weights
+    const char* weights
     Py_ssize_t terms
     int pairs
     char* scratch
     Py_ssize_t scratch_bytes
 
 
-def correlate(cnp.ndarray x, cnp.ndarray y, kernel, shown, before, first, second, weights, int pairs, around, int threads):
+def correlate(cnp.ndarray x, cnp.ndarray y, kernel, shown, before, first, second, weights, int pairs, around,
+              bint modular, int threads):
     """Sums of terms ``weight * x[at first]``, or ``weight * (x[at first] +- x[at second])`` for all but the
     first, for `pairs` of 1 and -1; `x` and `y` have four axes, the batch first.
 
     `kernel` are the sizes of a window, `first` and `second` offsets in it, `shown` for each axis the element
     that every position of the padded axis shows, or -1 for `around`; `before` the padding before rows.
+    With `modular` arithmetic is modulo 2**16, of dtypes and weights that allow it.
     """
     cdef Work w
     cdef int i
@@ -65,30 +69,32 @@ def correlate(cnp.ndarray x, cnp.ndarray y, kernel, shown, before, first, second
     if not y.size:
         return
     tables = [np.ascontiguousarray(a, np.intp) for a in (*shown, first, second)]
-    cdef cnp.ndarray taps = np.ascontiguousarray(weights, np.float64)
+    dtype = np.int16 if modular else np.float64
+    cdef cnp.ndarray taps = np.ascontiguousarray(weights).astype(dtype)
+    cdef cnp.ndarray value = np.array([around]).astype(dtype)
     memset(&w, 0, sizeof(w))
-    _operands(&w, x, y)
+    _operands(&w, x, y, modular)
     for i in range(3):
         w.kernel[i] = kernel[i]
         w.shown[i] = <const Py_ssize_t*> cnp.PyArray_DATA(tables[i])
     w.first = <const Py_ssize_t*> cnp.PyArray_DATA(tables[3])
     w.second = <const Py_ssize_t*> cnp.PyArray_DATA(tables[4])
-    w.weights = <const double*> cnp.PyArray_DATA(taps)
+    w.weights = <const char*> cnp.PyArray_DATA(taps)
     w.terms = taps.size
     w.pairs = pairs
     w.before = before
-    w.around = around
-    w.columns = min(w.size[3], WIDE if w.kernel[0] * w.kernel[1] <= MANY else NARROW)
+    memcpy(w.around, cnp.PyArray_DATA(value), w.item)
+    w.columns = min(w.size[3], (WIDE if w.kernel[0] * w.kernel[1] <= MANY else NARROW) * (8 // w.item))
     w.pitch = _whole(w.columns, w.k.block) + w.kernel[2] - 1
-    w.pitch = (w.pitch + 7) // 8 * 8 + 8  # lines of a cache, but no power of two of them
-    rows = BOX // (w.kernel[0] * w.pitch) - w.kernel[1] + 1
+    w.pitch = _whole(w.pitch * w.item, 64) // w.item + 64 // w.item  # lines of a cache, but no power of two of them
+    rows = BOX // (w.kernel[0] * w.pitch * w.item) - w.kernel[1] + 1
     w.rows = min(w.size[2], max(rows, w.kernel[1]))
     while w.rows > max(8, w.kernel[1]) and w.size[0] * w.size[1] * _parts(w.size[2], w.rows) * _parts(w.size[3], w.columns) < 2 * threads:
         w.rows = (w.rows + 1) // 2
     w.height = w.rows + w.kernel[1] - 1
     w.box = w.kernel[0] * w.height * w.pitch
     w.across, w.down = _parts(w.size[3], w.columns), _parts(w.size[2], w.rows)
-    w.scratch_bytes = (w.box + _whole(w.columns, w.k.block) + 2 * w.terms + 64) * 8
+    w.scratch_bytes = _whole((w.box + _whole(w.columns, w.k.block)) * w.item + (2 * w.terms + 64) * sizeof(void*), 64)
     cdef Scratch scratch = acquire(threads * w.scratch_bytes)
     w.scratch = scratch.data
     with nogil:
@@ -102,11 +108,11 @@ def means(cnp.ndarray x, cnp.ndarray y, shown, Py_ssize_t before, Py_ssize_t siz
     if not y.size:
         return
     memset(&w, 0, sizeof(w))
-    _operands(&w, x[:, None], y[:, None])
+    _operands(&w, x[:, None], y[:, None], False)
     w.shown[1] = <const Py_ssize_t*> cnp.PyArray_DATA(table)
     w.before = before
     w.kernel[1] = size
-    w.around = around
+    (<double*> w.around)[0] = around
     # Lanes are neighbours in memory; where there are too few, they are lines.
     w.down = w.size[3] < w.k.block
     lines = w.size[0] if w.down else w.size[3]
@@ -126,9 +132,10 @@ def means(cnp.ndarray x, cnp.ndarray y, shown, Py_ssize_t before, Py_ssize_t siz
         share(_means, &w, w.across * (w.size[3] if w.down else w.size[0]), threads)
 
 
-cdef int _operands(Work* w, cnp.ndarray x, cnp.ndarray y) except -1:
+cdef int _operands(Work* w, cnp.ndarray x, cnp.ndarray y, bint modular) except -1:
     cdef int i
-    w.k = ordered_kernels()
+    w.k = ordered_kernels(modular)
+    w.item = 2 if modular else 8
     w.from_ = NUMBERS.index(x.dtype.name)
     w.to = NUMBERS.index(y.dtype.name)
     w.x = cnp.PyArray_BYTES(x)
@@ -150,10 +157,11 @@ cdef inline Py_ssize_t _whole(Py_ssize_t n, Py_ssize_t part) noexcept nogil:
 cdef void _sums(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     """One task of `correlate`: some rows of one slice."""
     cdef const Work* w = <const Work*> work
-    cdef double* box = <double*> (w.scratch + thread * w.scratch_bytes)
-    cdef double* out = box + w.box
-    cdef const double** first = <const double**> (out + _whole(w.columns, w.k.block))
-    cdef const double** second = first + w.terms
+    cdef char* box = w.scratch + thread * w.scratch_bytes
+    cdef char* out = box + w.box * w.item
+    # Pointers stand where they are aligned.
+    cdef const void** first = <const void**> (w.scratch + (thread + 1) * w.scratch_bytes - 2 * w.terms * sizeof(void*))
+    cdef const void** second = first + w.terms
     cdef Py_ssize_t column = task % w.across * w.columns, rest = task // w.across
     cdef Py_ssize_t row = rest % w.down * w.rows
     cdef Py_ssize_t n = rest // w.down // w.size[1], slice_ = rest // w.down % w.size[1]
@@ -169,7 +177,7 @@ cdef void _sums(const void* work, Py_ssize_t task, int thread) noexcept nogil:
                 x = w.x + n * w.x_step[0] + source * w.x_step[1]
                 source = w.shown[1][row + r]
                 x = x + source * w.x_step[2] if source >= 0 else NULL
-            _line(w, x, column, width, box + (d * w.height + r) * w.pitch)
+            _line(w, x, column, width, box + (d * w.height + r) * w.pitch * w.item)
     cdef fc_ordered o
     o.out, o.n, o.first, o.second = out, columns, first, second
     o.weights, o.terms, o.pairs = w.weights, w.terms, w.pairs
@@ -177,28 +185,28 @@ cdef void _sums(const void* work, Py_ssize_t task, int thread) noexcept nogil:
     for r in range(rows):
         for t in range(w.terms):
             at = w.first + 3 * t
-            first[t] = box + (at[0] * w.height + at[1] + r) * w.pitch + at[2]
+            first[t] = box + ((at[0] * w.height + at[1] + r) * w.pitch + at[2]) * w.item
             if w.pairs:
                 at = w.second + 3 * t
-                second[t] = box + (at[0] * w.height + at[1] + r) * w.pitch + at[2]
+                second[t] = box + ((at[0] * w.height + at[1] + r) * w.pitch + at[2]) * w.item
         w.k.sum(&o)
         w.k.store[w.to](out, y + (row + r) * w.y_step[2], w.y_step[3], columns)
 
 
-cdef void _line(const Work* w, const char* x, Py_ssize_t start, Py_ssize_t width, double* to) noexcept nogil:
+cdef void _line(const Work* w, const char* x, Py_ssize_t start, Py_ssize_t width, char* to) noexcept nogil:
     """`width` positions of a padded row from `start` on; of a row that is not there, without an `x`."""
     cdef const Py_ssize_t* shown = w.shown[2] + start
     cdef Py_ssize_t i = 0, begin = max(w.before - start, <Py_ssize_t> 0)
     cdef Py_ssize_t end = min(w.before + w.input[3] - start, width)
     while i < width:
         if x != NULL and begin <= i < end:
-            w.k.load[w.from_](x + shown[i] * w.x_step[3], w.x_step[3], to + i, end - i)
+            w.k.load[w.from_](x + shown[i] * w.x_step[3], w.x_step[3], to + i * w.item, end - i)
             i = end
         elif x != NULL and shown[i] >= 0:
-            w.k.load[w.from_](x + shown[i] * w.x_step[3], w.x_step[3], to + i, 1)
+            w.k.load[w.from_](x + shown[i] * w.x_step[3], w.x_step[3], to + i * w.item, 1)
             i += 1
         else:
-            to[i] = w.around
+            memcpy(to + i * w.item, w.around, w.item)
             i += 1
 
 
@@ -256,7 +264,7 @@ cdef void _positions(const Work* w, const char* x, Py_ssize_t start, Py_ssize_t 
                 w.k.load[w.from_](x + shown[i] * w.x_step[2], w.x_step[3], to + i * w.pitch, lanes)
             else:
                 for j in range(lanes):
-                    to[i * w.pitch + j] = w.around
+                    to[i * w.pitch + j] = (<const double*> w.around)[0]
         return
     # Line by line, and then the other way round.
     begin = min(max(w.before - start, <Py_ssize_t> 0), count)
@@ -271,7 +279,7 @@ cdef void _positions(const Work* w, const char* x, Py_ssize_t start, Py_ssize_t 
             if shown[i] >= 0:
                 w.k.load[w.from_](from_ + shown[i] * w.x_step[2], w.x_step[2], line + i, 1)
             else:
-                line[i] = w.around
+                line[i] = (<const double*> w.around)[0]
             i = end if i + 1 == begin else i + 1
     w.transpose(<char*> lines, w.line * 8, <char*> to, w.pitch * 8, lanes, count, 1)
 

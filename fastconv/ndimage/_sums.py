@@ -18,6 +18,7 @@ from . import _ordered
 from ._folding import fold
 
 _OURS = REAL + COMPLEX + INTEGERS + "?"
+_SMALL = "bBhH"
 # What SciPy leaves out of a kernel of two axes and more.
 _NOTHING = np.finfo(np.float64).eps
 # Kernels of so many weights have their sum kept, to within so much of it.
@@ -187,10 +188,12 @@ def _told(run, x, weights, options):
 
 def _in_order(x, y, folded, kernel, first, second, values, pairs, mode, around, befores):
     """In SciPy's order, in float64."""
-    tell(lambda: f"sums of {len(values)} products in float64, in SciPy's order, of {x.dtype} to {y.dtype}")
     x, y = (a.view(np.uint8) if a.dtype == bool else a for a in (x, y))
     if not x.dtype.isnative or not x.flags.aligned:
         x = x.astype(x.dtype.newbyteorder("="))
+    modular = _is_modular(x, y, values, around)
+    how = "modulo 2**16" if modular else "in float64, in SciPy's order"
+    tell(lambda: f"sums of {len(values)} products {how}, of {x.dtype} to {y.dtype}")
     grow = (0,) * (3 - folded.ndim)
     kernel, befores = (*(1 for _ in grow), *kernel), (*grow, *befores)
     source, target = folded.boxed(x), folded.boxed(y)
@@ -204,10 +207,18 @@ def _in_order(x, y, folded, kernel, first, second, values, pairs, mode, around, 
     first, second = (np.hstack([np.zeros((len(a), len(grow)), int), a]) for a in (first, second))
     _ordered.correlate(
         source, target, kernel, shown, befores[2], first, second, values, pairs, around,
-        current().threads,
+        modular, current().threads,
     )  # fmt: skip
     if not direct:
         y[...] = folded.unboxed(target).reshape(y.shape)
+
+
+def _is_modular(x, y, weights, around):
+    """Whether sums are whole numbers that a conversion to the result's dtype would wrap anyway."""
+    if x.dtype.char not in _SMALL or y.dtype.char not in _SMALL or around != int(around or 0):
+        return False
+    largest = max(2 ** (8 * x.itemsize), abs(around))
+    return not (weights % 1).any() and np.abs(weights).sum() * largest < 2**31
 
 
 def _terms(weights):
