@@ -14,7 +14,8 @@ config, wisdom         settings; what was measured, kept
 ndimage, signal        SciPy's names over our engine
 ceiling                what the machine could do at most
 _pose, _tuning         operations as problems, for planning; measuring them
-_scipy                 what the functions with SciPy's names share; using them in SciPy's place
+_normalized            what these and their gradients do
+_scipy, _in_place      what the functions with SciPy's names share; using them in SciPy's place
 _skimage               a backend for scikit-image
 __main__               the command line
 _core, _kernels, _algorithms, _planner, _operations, _commands, _demo
@@ -26,7 +27,6 @@ from importlib import import_module
 
 from . import filters, grad, shapes, wisdom
 from ._core.version import VERSION
-from ._scipy import in_place_of_scipy
 from .config import config, get_config, set_config, show_config
 from .conv import conv1d, conv2d, conv3d
 from .conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -61,7 +61,6 @@ from .pool import (
 from .stream import Stream
 
 __version__ = VERSION
-_LATER = ("ndimage", "signal")
 
 __all__ = [
     "ArgmaxCache",
@@ -121,8 +120,10 @@ __all__ = [
 
 def __getattr__(name):
     # What imports more of SciPy is imported when it is used.
-    if name in _LATER:
+    if name in ("ndimage", "signal"):
         return import_module(f"{__name__}.{name}")
+    if name == "in_place_of_scipy":
+        return import_module(f"{__name__}._in_place").in_place_of_scipy
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,8 +6,6 @@ the function of SciPy whose name it has.
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib import import_module
-from threading import Lock
 
 import numpy as np
 
@@ -15,13 +13,12 @@ import numpy as np
 REAL, COMPLEX, INTEGERS = "fd", "FD", "bBhHiIlLqQ"
 
 _steps = ContextVar("steps", default=None)
-# What `in_place_of_scipy` has replaced, as (module, name, function), and the blocks that it is for.
-_replacing, _replaced, _blocks = Lock(), [], []
 
 
 def hand_over(function, reason, *args, **kwargs):
     """What `function` of SciPy returns; `reason` is why the engine does not compute it."""
-    tell(lambda: f"SciPy's {function.__name__}: {reason}")
+    if _steps.get() is not None:
+        tell(lambda: f"SciPy's {function.__name__}: {reason}")
     return function(*args, **kwargs)
 
 
@@ -62,40 +59,6 @@ def steps_of(op, args, kwargs):
     with told() as steps:
         op(*args, **kwargs)
     return Steps(steps or ["nothing to compute"])
-
-
-@contextmanager
-def in_place_of_scipy():
-    """Functions of `fastconv.ndimage` and `fastconv.signal` in the place of SciPy's, for a block of code.
-
-    Code that calls ``scipy.ndimage.gaussian_filter``, as scikit-image does, then calls
-    ``fastconv.ndimage.gaussian_filter``. It is so for all threads; functions that were imported by
-    their names before, as by ``from scipy.ndimage import gaussian_filter``, stay SciPy's.
-
-    Examples
-    --------
-    >>> import fastconv, scipy.ndimage
-    >>> with fastconv.in_place_of_scipy():
-    ...     scipy.ndimage.sobel.__module__
-    'fastconv.ndimage._derivatives'
-    """
-    from . import ndimage, signal
-
-    with _replacing:
-        if not _replaced:
-            for ours in (ndimage, signal):
-                theirs = import_module(ours.__name__.replace("fastconv", "scipy"))
-                for name in ours.__all__:
-                    _replaced.append((theirs, name, getattr(theirs, name)))
-                    setattr(theirs, name, getattr(ours, name))
-        _blocks.append(None)
-    try:
-        yield
-    finally:
-        with _replacing:
-            _blocks.pop()
-            while not _blocks and _replaced:
-                setattr(*_replaced.pop())
 
 
 def unmasked(op, **arrays):

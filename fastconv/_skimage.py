@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._in_place import in_place_of_scipy
+
 # What scikit-image computes by functions of `scipy.ndimage` that are ours.
 _FUNCTIONS = {
     "skimage.filters": (
@@ -38,8 +40,6 @@ def can_has(name, *args, **kwargs):
 
 def get_implementation(name):
     """The function that replaces ``"module:function"``: scikit-image's own, over our filters."""
-    from . import in_place_of_scipy
-
     module, function = name.split(":")
     marked = getattr(import_module(module), function)
     original = getattr(marked, "__wrapped__", marked)

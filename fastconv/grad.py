@@ -6,7 +6,8 @@ the convolution: ``sum(conv2d(x, w) * g) == sum(x * grad_x) == sum(w * grad_w)``
 come conjugated, as ``sum(conv2d(x, w).conj() * g)`` asks for.
 """
 
-from ._operations import local_gradients, normalized, pool_gradients, transposed_gradients
+from . import _normalized
+from ._operations import local_gradients, pool_gradients, transposed_gradients
 from ._operations._arguments import NEEDS
 from ._operations.gradients import differentiate, differentiate_input, differentiate_weight
 
@@ -715,7 +716,7 @@ def normalized_conv1d(
     padding_value=0, flip=False,
 ):  # fmt: skip
     """Gradients of `fastconv.normalized_conv1d`; see `normalized_conv2d` for the parameters."""
-    return normalized.differentiate(
+    return _normalized.differentiate(
         "grad.normalized_conv1d", 1, input, weight, grad_output, mask, needs, nan, minimum_weight,
         padding_mode, padding_value, stride=stride, padding=padding, dilation=dilation, groups=groups,
         data_format=data_format, flip=flip,
@@ -756,7 +757,7 @@ def normalized_conv2d(
     >>> fastconv.grad.normalized_conv2d(x, w, np.ones((1, 1, 1)))
     (array([[[0.5, 0. , 0.5]]]), array([[[[-0.5,  0. ,  0.5]]]]))
     """
-    return normalized.differentiate(
+    return _normalized.differentiate(
         "grad.normalized_conv2d", 2, input, weight, grad_output, mask, needs, nan, minimum_weight,
         padding_mode, padding_value, stride=stride, padding=padding, dilation=dilation, groups=groups,
         data_format=data_format, flip=flip,
@@ -769,7 +770,7 @@ def normalized_conv3d(
     padding_value=0, flip=False,
 ):  # fmt: skip
     """Gradients of `fastconv.normalized_conv3d`; see `normalized_conv2d` for the parameters."""
-    return normalized.differentiate(
+    return _normalized.differentiate(
         "grad.normalized_conv3d", 3, input, weight, grad_output, mask, needs, nan, minimum_weight,
         padding_mode, padding_value, stride=stride, padding=padding, dilation=dilation, groups=groups,
         data_format=data_format, flip=flip,

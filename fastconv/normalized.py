@@ -1,6 +1,6 @@
 """Normalised convolution: means of what is there, where elements are missing or do not count."""
 
-from ._operations import normalized as _operation
+from . import _normalized
 
 
 def normalized_conv1d(
@@ -26,7 +26,7 @@ def normalized_conv1d(
     >>> fastconv.normalized_conv1d(x, np.ones((1, 1, 3)))
     array([[2. , 3.5]])
     """
-    return _operation.convolve(
+    return _normalized.convolve(
         "normalized_conv1d", 1, input, weight, mask, nan, minimum_weight, preserve_nan, return_weights,
         padding_mode, padding_value, out, stride=stride, padding=padding, dilation=dilation, groups=groups,
         data_format=data_format, flip=flip,
@@ -88,7 +88,7 @@ def normalized_conv2d(
     >>> fastconv.normalized_conv2d(x, np.ones((1, 1, 3, 3)))
     array([[[4.]]])
     """
-    return _operation.convolve(
+    return _normalized.convolve(
         "normalized_conv2d", 2, input, weight, mask, nan, minimum_weight, preserve_nan, return_weights,
         padding_mode, padding_value, out, stride=stride, padding=padding, dilation=dilation, groups=groups,
         data_format=data_format, flip=flip,
@@ -118,7 +118,7 @@ def normalized_conv3d(
     >>> fastconv.normalized_conv3d(x, np.ones((1, 1, 3, 3, 3))).ravel()
     array([1.])
     """
-    return _operation.convolve(
+    return _normalized.convolve(
         "normalized_conv3d", 3, input, weight, mask, nan, minimum_weight, preserve_nan, return_weights,
         padding_mode, padding_value, out, stride=stride, padding=padding, dilation=dilation, groups=groups,
         data_format=data_format, flip=flip,

@@ -18,6 +18,7 @@ _lowering             dtypes without kernels, computed in others
 _mixed                convolution of pictures as they are: input, kernel and result of different dtypes
 _passes               kernels that are outer products, run as passes along the axes
 _stride_phases        gradients to the input as convolutions of stride 1
+_partitions           long causal kernels in parts, for streams
 _overlap_add          gradients to the input as a product whose windows are added up
 ====================  ==========================================================
 

@@ -9,7 +9,8 @@ from ._convolution import _in_order
 from ._engine import FLOATS, as_parts, product, result_type
 
 # SciPy's names of what is beyond the border -> ours.
-_FEW = "so few numbers that a call costs more than their products"
+# Products that cost less than a call to the engine.
+_FEW, _CHEAP = 1024, "few numbers"
 _BOUNDARIES = {"fill": "constant", "wrap": "circular", "circular": "circular", "symm": "symmetric", "symmetric": "symmetric"}
 
 
@@ -45,8 +46,8 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
            [2., 2., 1.],
            [0., 1., 2.]])
     """
-    if _few(in1, in2):
-        return hand_over(scipy_convolve2d, _FEW, in1, in2, mode, boundary, fillvalue)
+    if in1.__class__ is in2.__class__ is np.ndarray and in1.size * in2.size <= _FEW:
+        return hand_over(scipy_convolve2d, _CHEAP, in1, in2, mode, boundary, fillvalue)
     x, h = unmasked("convolve2d", in1=in1, in2=in2)
     if not x.ndim == h.ndim == 2:
         raise ValueError("convolve2d inputs must both be 2-D arrays")
@@ -68,8 +69,8 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
            [2., 1., 0.],
            [0., 2., 1.]])
     """
-    if _few(in1, in2):
-        return hand_over(scipy_correlate2d, _FEW, in1, in2, mode, boundary, fillvalue)
+    if in1.__class__ is in2.__class__ is np.ndarray and in1.size * in2.size <= _FEW:
+        return hand_over(scipy_correlate2d, _CHEAP, in1, in2, mode, boundary, fillvalue)
     x, h = unmasked("correlate2d", in1=in1, in2=in2)
     if not x.ndim == h.ndim == 2:
         raise ValueError("correlate2d inputs must both be 2-D arrays")
@@ -77,11 +78,6 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     reversed_ = smaller[::-1, ::-1].conj()
     y = _bordered(scipy_correlate2d, larger, reversed_, smaller, mode, boundary, fillvalue)
     return y[::-1, ::-1] if larger is h and larger is not x else y
-
-
-def _few(a, b):
-    """Whether two arrays are so small that a call costs more than their products."""
-    return a.__class__ is b.__class__ is np.ndarray and a.size * b.size <= 1024
 
 
 def _bordered(theirs, x, h, given, mode, boundary, fillvalue):

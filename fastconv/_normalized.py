@@ -9,16 +9,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from .. import conv
-from .._core.arguments import as_ints, one_of, split_input
-from .._core.dtypes import row_of
-from .._core.problem import LAYOUTS
-from .._core.settings import current
-from .._core.sizes import resolve_padding
-from .._kernels.isa import active
-from ..planning import explain
-from . import _passes
-from .gradients import differentiate as gradients_of
+from . import conv
+from ._core.arguments import as_ints, one_of, split_input
+from ._core.dtypes import row_of
+from ._core.problem import LAYOUTS
+from ._core.settings import current
+from ._core.sizes import resolve_padding
+from ._kernels.isa import active
+from ._operations import _passes
+from ._operations.gradients import differentiate as gradients_of
+from .planning import explain
 
 _CONV = (None, conv.conv1d, conv.conv2d, conv.conv3d)
 # Algorithms that multiply an input with a weight and nothing else.
