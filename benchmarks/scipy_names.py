@@ -40,7 +40,9 @@ def filters(shape, dtype):
     ]  # fmt: skip
     calls = [(label, label.split(",")[0], (x, *args), {}) for label, args in cases]
     if len(shape) == 2:
-        calls.append(("maximum_filter, disk of 15", "maximum_filter", (x,), {"footprint": y * y + z * z <= 49}))
+        calls.append(
+            ("maximum_filter, disk of 15", "maximum_filter", (x,), {"footprint": y * y + z * z <= 49})
+        )
     return calls
 
 
@@ -129,7 +131,9 @@ def headline(columns):
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scipy_names", description=__doc__)
     parser.add_argument("--threads", type=int, default=2, help="threads of fastconv (2)")
-    parser.add_argument("--seconds", type=float, default=0.1, help="timed per function and library (0.1)")
+    parser.add_argument(
+        "--seconds", type=float, default=0.1, help="timed per function and library (0.1)"
+    )
     parser.add_argument("--into", type=Path, help="a document with markers; else the screen")
     options = parser.parse_args(arguments)
     tables = {}

@@ -23,7 +23,9 @@ RATE = 48_000
 def times(channels, taps, block, blocks):
     """Seconds of every block, ascending; and the number of parts of the kernel."""
     rng = np.random.default_rng(0)
-    stream = fastconv.Stream(rng.standard_normal((channels, taps)).astype(np.float32), channels=channels, block=block)
+    stream = fastconv.Stream(
+        rng.standard_normal((channels, taps)).astype(np.float32), channels=channels, block=block
+    )
     x = rng.standard_normal((channels, block)).astype(np.float32)
     y, found = np.empty_like(x), np.empty(blocks)
     for i in range(-blocks // 10, blocks):

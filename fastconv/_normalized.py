@@ -40,7 +40,9 @@ class Parts:
         if weight.dtype.kind == "c":
             raise TypeError(f"{op}: weight of dtype {weight.dtype}: a mean needs real weights")
         row_of(op, weight.dtype, name="weight")
-        self.batch, self.channels, self.spatial = split_input(op, ndim, input.shape, options["data_format"])
+        self.batch, self.channels, self.spatial = split_input(
+            op, ndim, input.shape, options["data_format"]
+        )
         wide = np.result_type(input, np.float64 if input.dtype.kind in "iub" else np.float16)
         self.op, self.ndim = op, ndim
         self.dtype = wide
@@ -54,7 +56,9 @@ class Parts:
         if mask is not None:
             mask = np.asarray(mask)
             if mask.dtype != bool:
-                raise TypeError(f"{op}: mask must be of bools, True where an element is left out; got {mask.dtype}")
+                raise TypeError(
+                    f"{op}: mask must be of bools, True where an element is left out; got {mask.dtype}"
+                )
             try:
                 mask = np.broadcast_to(mask, input.shape)
             except ValueError:
@@ -99,7 +103,11 @@ class Parts:
         """The sum of the absolute weights of every filter, in the shape of a result without a batch."""
         total = np.abs(self.weight).sum(axis=tuple(range(1, self.weight.ndim)), dtype=np.float64)
         ones = (1,) * self.ndim
-        return total.reshape(*ones, -1) if self.options["data_format"] == "channels_last" else total.reshape(-1, *ones)
+        return (
+            total.reshape(*ones, -1)
+            if self.options["data_format"] == "channels_last"
+            else total.reshape(-1, *ones)
+        )
 
 
 def _is_plain(run, shape, dtype, weight, options):
@@ -123,7 +131,9 @@ def convolve(
     """What the public functions do with their arguments."""
     parts = Parts(op, ndim, input, weight, mask, nan, padding_mode, padding_value, options)
     if not (isinstance(minimum_weight, (int, float)) and 0 <= minimum_weight <= 1):
-        raise ValueError(f"{op}: minimum_weight must be a share of the weights, from 0 to 1; got {minimum_weight!r}")
+        raise ValueError(
+            f"{op}: minimum_weight must be a share of the weights, from 0 to 1; got {minimum_weight!r}"
+        )
     if not isinstance(preserve_nan, (bool, np.bool_)):
         raise TypeError(f"{op}: preserve_nan must be True or False, got {preserve_nan!r}")
     total, weights = parts.sums()
@@ -152,7 +162,9 @@ def differentiate(
     y = _divided(parts, total, weights, minimum_weight)
     grad_output = np.asarray(grad_output)
     if grad_output.shape != y.shape:
-        raise ValueError(f"{op}: grad_output must have the shape of the result, {y.shape}; got {grad_output.shape}")
+        raise ValueError(
+            f"{op}: grad_output must have the shape of the result, {y.shape}; got {grad_output.shape}"
+        )
     with np.errstate(all="ignore"):
         of_total = np.where(np.isnan(y), 0, grad_output / weights).astype(y.dtype)
         # y = total / weights: the gradient to the weights is -y times that to the total.
@@ -165,7 +177,9 @@ def differentiate(
         grad_input = grad_input.astype(parts.dtype, copy=False)
     if "weight" in needs:
         grad_weight = _gradients(parts, parts.x, of_total, "weight", parts.options)[1].real
-        grad_weight = grad_weight + _gradients(parts, parts.there, of_weights, "weight", parts.of_there)[1]
+        grad_weight = (
+            grad_weight + _gradients(parts, parts.there, of_weights, "weight", parts.of_there)[1]
+        )
     return grad_input, grad_weight
 
 
@@ -195,7 +209,9 @@ def _middle_missing(parts, shape):
     missing = np.moveaxis(missing, -1, 1) if last else missing
     groups = o["groups"]
     missing = missing.reshape(len(missing), groups, -1, *missing.shape[2:]).all(axis=2)
-    stride, dilation = (as_ints(parts.op, name, o[name], parts.ndim, 1) for name in ("stride", "dilation"))
+    stride, dilation = (
+        as_ints(parts.op, name, o[name], parts.ndim, 1) for name in ("stride", "dilation")
+    )
     kernel = parts.weight.shape[2:]
     pads = resolve_padding(parts.op, o["padding"], parts.spatial, kernel, stride, dilation)
     sizes = (shape if unbatched else shape[1:])[: parts.ndim] if last else shape[-parts.ndim :]

@@ -29,6 +29,15 @@ def tell(step):
         steps.append(step())
 
 
+def tell_choice(function, x, weight, options):
+    """Note which algorithm computes a convolution, if somebody listens."""
+    if _steps.get() is not None:
+        from .planning import explain  # which is above
+
+        explanation = explain(function, x, weight, **options)
+        tell(lambda: f"{explanation.problem} by {explanation.algorithm}")
+
+
 @contextmanager
 def told():
     """A list that the steps of all calls in a block go to."""

@@ -87,11 +87,15 @@ class Stream:
         )  # fmt: skip
         channels, stride, dilation = (self._options[key] for key in ("channels", "stride", "dilation"))
         if min(channels, stride, dilation, 1 if block is None else block) < 1:
-            raise ValueError(f"Stream: channels, block, stride and dilation must be at least 1, got {self._options}")
+            raise ValueError(
+                f"Stream: channels, block, stride and dilation must be at least 1, got {self._options}"
+            )
         self.dtype = np.dtype(_default(weight) if dtype is None else dtype)
         self._options["dtype"] = self.dtype
         if row_of(op, self.dtype, name="dtype").family not in ("native", "complex"):
-            raise TypeError(f"Stream: dtype must be float32, float64, complex64 or complex128, got {self.dtype}")
+            raise TypeError(
+                f"Stream: dtype must be float32, float64, complex64 or complex128, got {self.dtype}"
+            )
         self.weight = _spelled_out(weight, channels, self.dtype)
         kernel = self.weight[:, :, ::-1] if flip else self.weight
         self._kernel = np.ascontiguousarray(kernel)
@@ -115,7 +119,9 @@ class Stream:
 
     def _prepared(self, head):
         """A plan for every power of two of outputs, up to a step, and for a step."""
-        options = dict(stride=self._options["stride"], dilation=self._options["dilation"], groups=self._groups)
+        options = dict(
+            stride=self._options["stride"], dilation=self._options["dilation"], groups=self._groups
+        )
         sizes = {1 << i for i in range(self._step.bit_length())} | {self._step}
         plans = {}
         with config(threads=self._options["threads"] or current().threads):
@@ -170,9 +176,13 @@ class Stream:
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[last] != len(self._buffer):
             layout = "(samples, channels)" if last else "(channels, samples)"
-            raise ValueError(f"Stream: a block must be {layout} with {len(self._buffer)} channels, got shape {x.shape}")
+            raise ValueError(
+                f"Stream: a block must be {layout} with {len(self._buffer)} channels, got shape {x.shape}"
+            )
         if not np.can_cast(x.dtype, self.dtype, "same_kind"):
-            raise TypeError(f"Stream: a block of dtype {x.dtype} does not cast to the stream's {self.dtype}")
+            raise TypeError(
+                f"Stream: a block of dtype {x.dtype} does not cast to the stream's {self.dtype}"
+            )
         x = x.T if last else x
         stride = self._options["stride"]
         n = x.shape[1]
@@ -198,7 +208,9 @@ class Stream:
         """Take in a few samples; write the outputs that they complete to the front of `y`, and say how many."""
         n, stride = x.shape[1], self._options["stride"]
         if self._end + n > self._buffer.shape[1]:
-            for row in self._buffer:  # of which NumPy sees that the halves do not overlap, and copies nothing
+            for (
+                row
+            ) in self._buffer:  # of which NumPy sees that the halves do not overlap, and copies nothing
                 row[: self._reach] = row[self._end - self._reach : self._end]
             self._end = self._reach
         self._buffer[:, self._end : self._end + n] = x
@@ -216,7 +228,9 @@ class Stream:
         if self._partitions is not None:
             self._partitions.add(y[:, :m])
             if not self._partitions.until_full:
-                self._partitions.turn(self._buffer[:, max(self._end - 2 * self._partitions.length, 0) : self._end])
+                self._partitions.turn(
+                    self._buffer[:, max(self._end - 2 * self._partitions.length, 0) : self._end]
+                )
         return m
 
     def __reduce__(self):
@@ -248,7 +262,9 @@ def _spelled_out(weight, channels, dtype):
         )
     groups = channels // weight.shape[1]
     if len(weight) % groups:
-        raise ValueError(f"Stream: weight of shape {weight.shape} has {len(weight)} filters for {groups} groups")
+        raise ValueError(
+            f"Stream: weight of shape {weight.shape} has {len(weight)} filters for {groups} groups"
+        )
     if not np.can_cast(weight.dtype, dtype, "same_kind"):
         raise TypeError(f"Stream: weight of dtype {weight.dtype} does not cast to {dtype}")
     return np.array(weight, dtype)

@@ -52,7 +52,9 @@ def check(name, *args, **kwargs):
         return
     low = wanted.dtype.char in "fF"
     size = np.abs(wanted).max(initial=1)
-    np.testing.assert_allclose(got, wanted, rtol=0, atol=(1e-5 if low else 1e-12) * size, err_msg=f"{name} {kwargs}")
+    np.testing.assert_allclose(
+        got, wanted, rtol=0, atol=(1e-5 if low else 1e-12) * size, err_msg=f"{name} {kwargs}"
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -131,7 +133,12 @@ def test_outputs_are_taken_as_scipy_takes_them():
     for source in ("uint8", "float32", "float64", "int32"):
         x = numbers(rng, (11, 13), source)
         for output in (np.uint8, "float32", np.float64, np.dtype("int16"), np.complex64, "?"):
-            for name, args in (("gaussian_filter", (1,)), ("uniform_filter", (3,)), ("maximum_filter", (3,)), ("sobel", ())):
+            for name, args in (
+                ("gaussian_filter", (1,)),
+                ("uniform_filter", (3,)),
+                ("maximum_filter", (3,)),
+                ("sobel", ()),
+            ):
                 check(name, x, *args, output=output)
         big = np.zeros((22, 26), source)
         returned = ndimage.gaussian_filter(x, 1, output=big[::2, ::2])
@@ -140,7 +147,12 @@ def test_outputs_are_taken_as_scipy_takes_them():
         swapped = x.astype(x.dtype.newbyteorder())
         np.testing.assert_array_equal(ndimage.uniform_filter(swapped, 3), ndimage.uniform_filter(x, 3))
         same = x.copy()
-        for name, args in (("gaussian_filter", (2,)), ("maximum_filter", (5,)), ("uniform_filter", (3,)), ("laplace", ())):
+        for name, args in (
+            ("gaussian_filter", (2,)),
+            ("maximum_filter", (5,)),
+            ("uniform_filter", (3,)),
+            ("laplace", ()),
+        ):
             wanted = getattr(ndimage, name)(x, *args)
             same[...] = x
             np.testing.assert_array_equal(getattr(ndimage, name)(same, *args, output=same), wanted)
@@ -198,7 +210,11 @@ def test_structures_that_are_not_flat_and_odd_dtypes_are_scipys():
         check(name, x[None, None], structure=structure, axes=(2, 3))
     check("gaussian_filter", x.astype(np.float16), 1)
     check("maximum_filter", x.astype(np.uint8), 3, mode="constant", cval=300)
-    check("maximum_filter", rng.random((3,) * 6), footprint=np.eye(2)[..., None, None, None, None] * np.eye(2)[None, None, :, :, None, None] > 0)
+    check(
+        "maximum_filter",
+        rng.random((3,) * 6),
+        footprint=np.eye(2)[..., None, None, None, None] * np.eye(2)[None, None, :, :, None, None] > 0,
+    )
 
 
 def test_explain_tells_what_was_done():
@@ -228,7 +244,9 @@ def test_scikit_image_runs_over_our_filters():
     x = np.random.default_rng(4).random((50, 60))
     for name in _skimage.information().supported_functions:
         module, function = name.split(":")
-        marked = getattr({"skimage.filters": filters, "skimage.morphology": morphology}[module], function)
+        marked = getattr(
+            {"skimage.filters": filters, "skimage.morphology": morphology}[module], function
+        )
         original = getattr(marked, "__wrapped__", marked)
         options = {"low_sigma": 1} if function == "difference_of_gaussians" else {}
         if module == "skimage.morphology":
@@ -237,7 +255,9 @@ def test_scikit_image_runs_over_our_filters():
         got = _skimage.get_implementation(name)(x, **options)
         np.testing.assert_allclose(got, original(x, **options), atol=1e-12, err_msg=name)
     assert not _skimage.can_has("skimage.filters:gaussian", np.ma.masked_array(x))
-    backends = pytest.importorskip("skimage.util._backends", reason=f"skimage {skimage.__version__} dispatches nothing")
+    backends = pytest.importorskip(
+        "skimage.util._backends", reason=f"skimage {skimage.__version__} dispatches nothing"
+    )
     if "fastconv" in backends.all_backends():  # where the package is installed
         assert backends.all_backends()["fastconv"]["info"].supported_functions
 

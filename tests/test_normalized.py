@@ -25,7 +25,11 @@ def oracle(x, weight, left_out, pad, stride, groups):
     per = weight.shape[1]
     for n, k, at in product(range(len(x)), range(len(weight)), np.ndindex(*sizes)):
         first = k // (len(weight) // groups) * per
-        window = (n, slice(first, first + per), *(slice(a * stride, a * stride + t) for a, t in zip(at, kernel)))
+        window = (
+            n,
+            slice(first, first + per),
+            *(slice(a * stride, a * stride + t) for a, t in zip(at, kernel)),
+        )
         sums[n, k, *at] = (weight[k] * there[window]).sum()
         total = (weight[k] * x[window] * there[window]).sum()
         y[n, k, *at] = total / sums[n, k, *at] if sums[n, k, *at] else np.nan
@@ -44,7 +48,9 @@ def test_means_of_what_is_there(ndim, dtype):
         mask = left_out if masked else None
         options = dict(stride=stride, padding=2, groups=groups, return_weights=True)
         wanted, sums = oracle(x, weight, left_out, (2, 0, True), stride, groups)
-        tolerance = dict(rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-5 if dtype == "float32" else 1e-12)
+        tolerance = dict(
+            rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-5 if dtype == "float32" else 1e-12
+        )
         got, weights = CONV[ndim](given, weight, mask, **options)
         assert got.dtype == dtype
         np.testing.assert_allclose(got, wanted, **tolerance)
@@ -54,7 +60,9 @@ def test_means_of_what_is_there(ndim, dtype):
         np.testing.assert_allclose(np.moveaxis(y, -1, 1), wanted, **tolerance)
         # Padding of NaN is left out.
         wanted, _ = oracle(x, weight, left_out, (2, 0, False), stride, groups)
-        got, _ = CONV[ndim](given, weight, mask, **options, padding_mode="constant", padding_value=np.nan)
+        got, _ = CONV[ndim](
+            given, weight, mask, **options, padding_mode="constant", padding_value=np.nan
+        )
         np.testing.assert_allclose(got, wanted, **tolerance)
 
 
@@ -152,8 +160,15 @@ def test_astropy_gives_the_same():
             x[rng.random(x.shape) < 0.3] = np.nan
             cases.append((x, rng.random(2 * rng.integers(0, 3, ndim) + 1)))
     for (x, kernel), (boundary, mode), preserve in product(cases, boundaries.items(), (False, True)):
-        wanted = astropy.convolve(x, kernel, boundary=boundary, nan_treatment="interpolate", preserve_nan=preserve)
+        wanted = astropy.convolve(
+            x, kernel, boundary=boundary, nan_treatment="interpolate", preserve_nan=preserve
+        )
         got = CONV[x.ndim](
-            x[None], kernel[None, None], padding="same", padding_mode=mode, flip=True, preserve_nan=preserve
+            x[None],
+            kernel[None, None],
+            padding="same",
+            padding_mode=mode,
+            flip=True,
+            preserve_nan=preserve,
         )[0]
         np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-12)

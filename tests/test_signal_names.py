@@ -27,7 +27,9 @@ def convolution(rng):
     ndim = rng.integers(1, 4)
     most = 200 if ndim == 1 else 10
     arrays = (numbers(rng, tuple(rng.integers(1, most, ndim))) for _ in range(2))
-    return tuple(arrays), dict(mode=str(rng.choice(MODES)), method=str(rng.choice(["auto", "direct", "fft"])))
+    return tuple(arrays), dict(
+        mode=str(rng.choice(MODES)), method=str(rng.choice(["auto", "direct", "fft"]))
+    )
 
 
 def along_axes(rng):
@@ -46,7 +48,9 @@ def along_axes(rng):
 def planar(rng):
     arrays = numbers(rng, tuple(rng.integers(1, 60, 2))), numbers(rng, tuple(rng.integers(1, 9, 2)))
     boundary = str(rng.choice(["fill", "wrap", "symm"]))
-    return arrays, dict(mode=str(rng.choice(MODES)), boundary=boundary, fillvalue=float(rng.choice([0, 2])))
+    return arrays, dict(
+        mode=str(rng.choice(MODES)), boundary=boundary, fillvalue=float(rng.choice([0, 2]))
+    )
 
 
 def fir(rng):
@@ -161,5 +165,7 @@ def test_a_mask_is_not_lost():
 def test_explain_tells_what_was_done():
     x = np.zeros(20_000, np.float32)
     assert "conv1d f32" in str(fastconv.explain(signal.convolve, x, np.ones(30, np.float32)))
-    assert "SciPy's lfilter: a filter with feedback" in str(fastconv.explain(signal.lfilter, [1.0], [1.0, 0.5], x))
+    assert "SciPy's lfilter: a filter with feedback" in str(
+        fastconv.explain(signal.lfilter, [1.0], [1.0, 0.5], x)
+    )
     assert "NumPy" in str(fastconv.explain(signal.convolve, x[:10], x[:3]))

@@ -123,7 +123,11 @@ def test_wrong_streams(weight, options, error):
 
 def test_wrong_blocks():
     stream = fastconv.Stream(np.ones(3), channels=2)
-    for block, error in ((np.ones(4), ValueError), (np.ones((3, 4)), ValueError), (np.ones((2, 4), complex), TypeError)):
+    for block, error in (
+        (np.ones(4), ValueError),
+        (np.ones((3, 4)), ValueError),
+        (np.ones((2, 4), complex), TypeError),
+    ):
         with pytest.raises(error, match="block"):
             stream(block)
     with pytest.raises(ValueError, match="out"):

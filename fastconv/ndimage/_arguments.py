@@ -13,6 +13,16 @@ MODES = {
 }  # fmt: skip
 
 
+# ... and back.
+NAMES = {
+    "symmetric": "reflect",
+    "reflect": "mirror",
+    "replicate": "nearest",
+    "circular": "wrap",
+    "constant": "constant",
+}
+
+
 def mode_of(mode):
     """Our name for a mode."""
     try:

@@ -64,7 +64,17 @@ def _correlate1d(input, weights, axis, output, mode, cval, origin):
     check_origin(origin, len(weights), "len(weights)")
     given_mode, mode = mode, mode_of(mode)
     if not _sums.is_ours(input.dtype, output.dtype):
-        return _not_ours(scipy_correlate1d, given, output, input, weights, axis, mode=given_mode, cval=cval, origin=origin)
+        return _not_ours(
+            scipy_correlate1d,
+            given,
+            output,
+            input,
+            weights,
+            axis,
+            mode=given_mode,
+            cval=cval,
+            origin=origin,
+        )
     before = len(weights) // 2 + origin
 
     def run(x, y, weights, around):
@@ -181,7 +191,9 @@ def _correlate(input, weights, output, mode, cval, origin, reverse, axes):
         if done is not None:
             return done
     weights = weights.conj()  # which SciPy will do
-    return _not_ours(scipy_correlate, given, output, input, weights, mode=mode, cval=cval, origin=origins)
+    return _not_ours(
+        scipy_correlate, given, output, input, weights, mode=mode, cval=cval, origin=origins
+    )
 
 
 def _real(weights):
@@ -215,7 +227,9 @@ def in_parts(run, x, y, weights, around):
         return y
     if y.dtype.kind != "c":
         return None if run(x, y, weights, around) is False else y
-    if all(d.kind in "fc" for d in (x.dtype, y.dtype)) and (x.dtype.kind == "c" or y.dtype.itemsize == 2 * x.dtype.itemsize):
+    if all(d.kind in "fc" for d in (x.dtype, y.dtype)) and (
+        x.dtype.kind == "c" or y.dtype.itemsize == 2 * x.dtype.itemsize
+    ):
         return None if run(x, y, weights, around) is False else y
     real, imaginary = np.empty((2, *x.shape), y.real.dtype)
     total = np.zeros(x.shape, y.dtype)
@@ -232,4 +246,9 @@ def in_parts(run, x, y, weights, around):
 
 def _not_ours(function, given, output, *args, **kwargs):
     kwargs["output"] = given if given is None or isinstance(given, (type, np.dtype, str)) else output
-    return hand_over(function, "a dtype, or more axes than three with windows, that the engine has no way for", *args, **kwargs)
+    return hand_over(
+        function,
+        "a dtype, or more axes than three with windows, that the engine has no way for",
+        *args,
+        **kwargs,
+    )

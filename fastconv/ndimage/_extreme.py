@@ -34,7 +34,9 @@ def _of_box(x, y, each, around, minimum):
     befores = folded.spread([size // 2 + origin for size, origin in zip(sizes, origins)], 0)
     runs = np.array([[0, 0, 0, reach[-1]]])
     tell(lambda: f"{'minima' if minimum else 'maxima'} over {' x '.join(map(str, reach))}, of {x.dtype}")
-    _compute(x, y, folded, reach, reach, runs, folded.spread(modes, "constant"), befores, around, minimum)
+    _compute(
+        x, y, folded, reach, reach, runs, folded.spread(modes, "constant"), befores, around, minimum
+    )
 
 
 def of_windows(x, y, footprint, mode, around, origins, minimum):
@@ -46,7 +48,9 @@ def of_windows(x, y, footprint, mode, around, origins, minimum):
     reach = folded.spread([footprint.shape[i] for i in axes], 1)
     befores = folded.spread([footprint.shape[i] // 2 + origins[i] for i in axes], 0)
     runs = _runs(footprint.reshape(reach))
-    tell(lambda: f"{'minima' if minimum else 'maxima'} over {len(runs)} runs of neighbours, of {x.dtype}")
+    tell(
+        lambda: f"{'minima' if minimum else 'maxima'} over {len(runs)} runs of neighbours, of {x.dtype}"
+    )
     _compute(x, y, folded, reach, (), runs, [mode] * folded.ndim, befores, around, minimum)
     return True
 
@@ -77,7 +81,9 @@ def _compute(x, y, folded, reach, slide, runs, modes, befores, around, minimum):
     reach, befores = (*(1,) * grow, *reach), (*(0,) * grow, *befores)
     modes = ["constant"] * grow + modes
     slide = (1,) * (3 - len(slide)) + tuple(slide) if slide else (1, 1, 1)
-    shown = [origin_of(n, b, k - 1 - b, m) for n, b, k, m in zip(source.shape[1:], befores, reach, modes)]
+    shown = [
+        origin_of(n, b, k - 1 - b, m) for n, b, k, m in zip(source.shape[1:], befores, reach, modes)
+    ]
     _extrema.extrema(
         source, target, minimum, reach, slide[:2], runs, shown, befores[2], around, current().threads
     )

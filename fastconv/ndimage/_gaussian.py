@@ -110,7 +110,9 @@ def gaussian_laplace(input, sigma, output=None, mode="reflect", cval=0.0, *, axe
     return summed(input, derivative, output, mode, axes)
 
 
-def gaussian_gradient_magnitude(input, sigma, output=None, mode="reflect", cval=0.0, *, axes=None, **kwargs):
+def gaussian_gradient_magnitude(
+    input, sigma, output=None, mode="reflect", cval=0.0, *, axes=None, **kwargs
+):
     """Length of the gradient of a Gaussian, as `scipy.ndimage.gaussian_gradient_magnitude`.
 
     Parameters, results and errors are those of `gaussian_filter`, whose further ones `kwargs` are.

@@ -11,7 +11,7 @@ from scipy.ndimage import minimum_filter as scipy_minimum_filter
 
 from .._scipy import hand_over, unmasked
 from . import _extreme, _sums
-from ._arguments import axes_of, axis_of, each, mode_of, output_of
+from ._arguments import NAMES, axes_of, axis_of, each, mode_of, output_of
 from ._correlation import expanded, expanded_origin
 
 
@@ -148,7 +148,9 @@ def grey_erosion(
     """
     if size is None and footprint is None and structure is None:
         raise ValueError("size, footprint, or structure must be specified")
-    return _over("grey_erosion", input, size, footprint, structure, output, mode, cval, origin, axes, True)
+    return _over(
+        "grey_erosion", input, size, footprint, structure, output, mode, cval, origin, axes, True
+    )
 
 
 def grey_dilation(
@@ -180,7 +182,9 @@ def grey_dilation(
     sizes = each(size, len(axes)) if window is None else np.shape(window)
     # Reversed, windows of even sizes have their middle one element before.
     origin = [-o - (not n & 1) for o, n in zip(each(origin, len(axes)), sizes)]
-    return _over("grey_dilation", input, size, footprint, structure, output, mode, cval, origin, axes, False)
+    return _over(
+        "grey_dilation", input, size, footprint, structure, output, mode, cval, origin, axes, False
+    )
 
 
 def _reversed(window):
@@ -281,8 +285,7 @@ def _boxes(input, output, boxes, cval, minimum):
         _extreme.of_boxes(input, output, boxes, float(cval), minimum)
         return output
     axes, sizes, modes, origins = zip(*boxes)
-    names = {"symmetric": "reflect", "reflect": "mirror", "replicate": "nearest", "circular": "wrap"}
-    modes = [names.get(m, m) for m in modes]
+    modes = [NAMES[m] for m in modes]
     function = scipy_minimum_filter if minimum else scipy_maximum_filter
     reason = f"arrays of {input.dtype} to {output.dtype} with {cval!r} around them"
     return hand_over(function, reason, input, sizes, None, output, modes, cval, origins, axes=axes)

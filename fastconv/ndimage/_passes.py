@@ -4,7 +4,7 @@ from scipy.ndimage import correlate1d as scipy_correlate1d
 
 from .._scipy import hand_over
 from . import _sums
-from ._arguments import check_kinds, value_of
+from ._arguments import NAMES, check_kinds, value_of
 from ._correlation import in_parts
 
 
@@ -36,11 +36,10 @@ def in_passes(input, output, passes, cval):
 
 
 def _by_scipy(input, output, passes, cval):
-    names = {"symmetric": "reflect", "reflect": "mirror", "replicate": "nearest", "circular": "wrap"}
     for axis, weights, mode, origin in passes:
         hand_over(
             scipy_correlate1d, f"arrays of {input.dtype} to {output.dtype}", input, weights, axis,
-            output, names.get(mode, mode), cval, origin,
+            output, NAMES[mode], cval, origin,
         )  # fmt: skip
         input = output
     return output

@@ -12,8 +12,7 @@ from .. import conv
 from .._core.padding import origin as origin_of
 from .._core.settings import current
 from .._operations.convolution import convolve_factors
-from .._scipy import COMPLEX, INTEGERS, REAL, tell
-from ..planning import explain
+from .._scipy import COMPLEX, INTEGERS, REAL, tell, tell_choice
 from . import _ordered
 from ._folding import fold
 
@@ -149,7 +148,7 @@ def _convolve(x, y, folded, weights, mode, around, befores):
         options["padding_value"] = around
     run = _CONV[folded.ndim]
     seen = folded.batched(x)
-    tell(lambda: _told(run, seen, weights, options))
+    tell_choice(run, seen, weights, options)
     out = folded.batched(y) if y.dtype == work else None
     if out is not None and np.may_share_memory(out, y):
         run(seen, weights, out=out, **options)
@@ -179,11 +178,6 @@ def _kept_sum(data, shape):
                 break
             narrow[i] += missing
     return narrow.reshape(shape)
-
-
-def _told(run, x, weights, options):
-    explanation = explain(run, x, weights, **options)
-    return f"{explanation.problem} by {explanation.algorithm}"
 
 
 def _in_order(x, y, folded, kernel, first, second, values, pairs, mode, around, befores):

@@ -7,7 +7,7 @@ from .._core.padding import origin as origin_of
 from .._core.settings import current
 from .._scipy import hand_over, tell, unmasked
 from . import _ordered, _sums
-from ._arguments import axes_of, axis_of, check_kinds, each, mode_of, output_of
+from ._arguments import NAMES, axes_of, axis_of, check_kinds, each, mode_of, output_of
 
 
 def uniform_filter1d(input, size, axis=-1, output=None, mode="reflect", cval=0.0, origin=0):
@@ -104,8 +104,7 @@ def _means(input, output, passes, cval):
         return output
     if not _sums.is_ours(input.dtype, output.dtype):
         axes, sizes, origins, modes = zip(*passes)
-        names = {"symmetric": "reflect", "reflect": "mirror", "replicate": "nearest", "circular": "wrap"}
-        modes = [names.get(m, m) for m in modes]
+        modes = [NAMES[m] for m in modes]
         return hand_over(
             scipy_uniform_filter, f"arrays of {input.dtype} to {output.dtype}", input, sizes, output,
             modes, cval, origins, axes=axes,

@@ -179,7 +179,12 @@ def _convolved(theirs, x, h, given, mode, method, other=None):
         raise ValueError("acceptable mode flags are 'valid', 'same', or 'full'")
     dtype = result_type(x, h)
     if dtype is not None and x.size and h.size:
-        if x.ndim == 1 and x.size * h.size <= _FEW and method == "auto" and (mode != "same" or len(x) >= len(h)):
+        if (
+            x.ndim == 1
+            and x.size * h.size <= _FEW
+            and method == "auto"
+            and (mode != "same" or len(x) >= len(h))
+        ):
             tell(lambda: "NumPy's convolve: few numbers")
             return np.convolve(x, h, mode)
         y = _part(x, h, dtype, mode, range(x.ndim), method)
@@ -251,6 +256,10 @@ def _axes(ndim, axes):
         axes = [operator.index(axes)] if np.isscalar(axes) else list(map(operator.index, axes))
     except TypeError:
         return None
-    if not axes or len({a % ndim for a in axes}) != len(axes) or any(not -ndim <= a < ndim for a in axes):
+    if (
+        not axes
+        or len({a % ndim for a in axes}) != len(axes)
+        or any(not -ndim <= a < ndim for a in axes)
+    ):
         return None
     return [a % ndim for a in axes]

@@ -9,8 +9,7 @@ from math import prod
 import numpy as np
 
 from .. import conv
-from .._scipy import COMPLEX, INTEGERS, REAL, tell
-from ..planning import explain
+from .._scipy import COMPLEX, INTEGERS, REAL, tell_choice
 
 _CONV = (None, conv.conv1d, conv.conv2d, conv.conv3d)
 _REAL_OF = {"F": np.dtype("f"), "D": np.dtype("d")}
@@ -51,7 +50,7 @@ def product(x, h, starts, sizes, axes, method="auto", mode="zeros", value=0):
             x, h = h, x
         options["padding"] = (_padding(x, h, 0, starts, sizes),)
         x, h = x[None, None], h[None, None]
-        tell(lambda: _told(conv.conv1d, x, h, options))
+        tell_choice(conv.conv1d, x, h, options)
         y = _run(conv.conv1d, x, h, options)
         return None if y is None else y[0, 0]
     axes = [a for a in axes if x.shape[a] > 1 or h.shape[a] > 1] or list(axes)[-1:]
@@ -73,7 +72,7 @@ def product(x, h, starts, sizes, axes, method="auto", mode="zeros", value=0):
     options["padding"] = tuple(_padding(x, h, a, starts, sizes) for a in axes)
     options["groups"] = count["g"]
     run = _CONV[len(axes)]
-    tell(lambda: _told(run, seen, weight, options))
+    tell_choice(run, seen, weight, options)
     y = _run(run, seen, weight, options)
     if y is None:
         return None
@@ -115,8 +114,3 @@ def _run(run, x, weight, options):
 def _turns(x, h, axes):
     """Whether `h` is the longer one, and `x` the better kernel."""
     return prod(h.shape[a] for a in axes) > prod(x.shape[a] for a in axes)
-
-
-def _told(run, x, weight, options):
-    explanation = explain(run, x, weight, **options)
-    return f"{explanation.problem} by {explanation.algorithm}"

@@ -7,8 +7,7 @@ from scipy.signal import lfilter as scipy_lfilter
 from scipy.signal import upfirdn as scipy_upfirdn
 
 from .. import conv
-from .._scipy import hand_over, tell, unmasked
-from ..planning import explain
+from .._scipy import hand_over, tell_choice, unmasked
 from ._engine import FLOATS
 
 # Filters of all phases are one convolution if they multiply no more than so many times what they need.
@@ -68,7 +67,9 @@ def lfilter(b, a, x, axis=-1, zi=None):
     if zi is None:
         return _filtered(b, x, axis, len(b) - 1, x.shape[axis])
     state = (*x.shape[:axis], len(b) - 1, *x.shape[axis + 1 :])
-    fits = zi.ndim == x.ndim and all(n == m or n == 1 and i != axis for i, (n, m) in enumerate(zip(zi.shape, state)))
+    fits = zi.ndim == x.ndim and all(
+        n == m or n == 1 and i != axis for i, (n, m) in enumerate(zip(zi.shape, state))
+    )
     if not fits:
         return hand_over(scipy_lfilter, "a state that does not fit", *given, axis, zi)
     full = _filtered(b, x, axis, len(b) - 1, x.shape[axis] + len(b) - 1)
@@ -115,8 +116,24 @@ def upfirdn(h, x, up=1, down=1, axis=-1, mode="constant", cval=0):
     h, x = unmasked("upfirdn", h=h, x=x)
     dtype = np.result_type(h.dtype, x.dtype, np.float32)
     plain = mode == "constant" and not cval and h.ndim == 1 and h.size and x.size and x.ndim
-    if not plain or dtype.char not in FLOATS or int(up) < 1 or int(down) < 1 or not -x.ndim <= axis < x.ndim:
-        return hand_over(scipy_upfirdn, "other than zeros beyond the ends, or another dtype", h, x, up, down, axis, mode, cval)
+    if (
+        not plain
+        or dtype.char not in FLOATS
+        or int(up) < 1
+        or int(down) < 1
+        or not -x.ndim <= axis < x.ndim
+    ):
+        return hand_over(
+            scipy_upfirdn,
+            "other than zeros beyond the ends, or another dtype",
+            h,
+            x,
+            up,
+            down,
+            axis,
+            mode,
+            cval,
+        )
     up, down, axis = int(up), int(down), axis % x.ndim
     h, x = np.asarray(h, dtype), np.asarray(x, dtype)
     size = ((x.shape[axis] - 1) * up + len(h) - 1) // down + 1
@@ -127,7 +144,9 @@ def upfirdn(h, x, up=1, down=1, axis=-1, mode="constant", cval=0):
     taps = -(-len(h) // up)
     together = taps + first[-1] <= _WASTE * taps
     if not together and x.size * taps <= _MANY * down:
-        return hand_over(scipy_upfirdn, "few numbers in each of many phases", h, x, up, down, axis, mode, cval)
+        return hand_over(
+            scipy_upfirdn, "few numbers in each of many phases", h, x, up, down, axis, mode, cval
+        )
     y = np.zeros((*x.shape[:axis], -(-size // up) * up, *x.shape[axis + 1 :]), dtype)
     folded = y.reshape(prod(x.shape[:axis]), -1, up, prod(x.shape[axis + 1 :]))
     signals = x.reshape(len(folded), 1, x.shape[axis], folded.shape[3])
@@ -143,7 +162,9 @@ def upfirdn(h, x, up=1, down=1, axis=-1, mode="constant", cval=0):
         for r in range(up):
             part = h[phase[r] :: up][::-1]
             if len(part):
-                folded[:, :, r] = _sums(signals, part[None], len(part) - 1 - first[r], rounds, down)[:, 0]
+                folded[:, :, r] = _sums(signals, part[None], len(part) - 1 - first[r], rounds, down)[
+                    :, 0
+                ]
     at = (slice(None),) * axis
     return np.ascontiguousarray(y[(*at, slice(size))])
 
@@ -164,11 +185,6 @@ def _sums(signals, kernels, before, size, step):
     else:
         run, weight = conv.conv2d, kernels[:, None, :, None]
         options = dict(stride=(step, 1), padding=((before, after), (0, 0)))
-    tell(lambda: _told(run, signals, weight, options))
+    tell_choice(run, signals, weight, options)
     y = run(signals, weight, **options)
     return y if y.ndim == 4 else y[..., None]
-
-
-def _told(run, x, weight, options):
-    explanation = explain(run, x, weight, **options)
-    return f"{explanation.problem} by {explanation.algorithm}"

@@ -11,7 +11,13 @@ from ._engine import FLOATS, as_parts, product, result_type
 # SciPy's names of what is beyond the border -> ours.
 # Products that cost less than a call to the engine.
 _FEW, _CHEAP = 1024, "few numbers"
-_BOUNDARIES = {"fill": "constant", "wrap": "circular", "circular": "circular", "symm": "symmetric", "symmetric": "symmetric"}
+_BOUNDARIES = {
+    "fill": "constant",
+    "wrap": "circular",
+    "circular": "circular",
+    "symm": "symmetric",
+    "symmetric": "symmetric",
+}
 
 
 def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
@@ -84,14 +90,24 @@ def _bordered(theirs, x, h, given, mode, boundary, fillvalue):
     dtype = result_type(x, h)
     fill = np.asarray(fillvalue)
     if dtype is None or dtype.char not in FLOATS + INTEGERS:
-        return hand_over(theirs, "dtypes that the engine has no way for", x, given, mode, boundary, fillvalue)
-    if mode not in ("full", "valid", "same") or boundary not in _BOUNDARIES or fill.size != 1 or not x.size or not h.size:
+        return hand_over(
+            theirs, "dtypes that the engine has no way for", x, given, mode, boundary, fillvalue
+        )
+    if (
+        mode not in ("full", "valid", "same")
+        or boundary not in _BOUNDARIES
+        or fill.size != 1
+        or not x.size
+        or not h.size
+    ):
         return hand_over(theirs, "no arguments for the engine", x, given, mode, boundary, fillvalue)
     ours = _BOUNDARIES[boundary]
     if ours == "constant" and (mode == "valid" or not fill.any()):
         ours = "zeros"
     if ours == "constant" and fill.dtype.kind == "c" and dtype.kind != "c":
-        return hand_over(theirs, "a complex number around real ones", x, given, mode, boundary, fillvalue)
+        return hand_over(
+            theirs, "a complex number around real ones", x, given, mode, boundary, fillvalue
+        )
     # The middle of an even kernel is the later element for one of them, and the earlier one reversed.
     middle = 1 if theirs is scipy_convolve2d else 0
     starts = [{"full": 0, "same": (k - middle) // 2, "valid": k - 1}[mode] for k in h.shape]
