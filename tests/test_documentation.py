@@ -1,0 +1,38 @@
+"""Examples in docstrings, in the README and in docs/ are run."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import fastconv
+
+HERE = Path(__file__).parents[1]
+DOCUMENTS = [HERE / "README.md", HERE / "docs" / "filters.md", HERE / "docs" / "scipy.md"]
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(fastconv.__path__, "fastconv.")
+    if "__main__" not in module.name and "_demo" not in module.name
+]
+
+
+@pytest.mark.parametrize("name", ["fastconv", *MODULES])
+def test_examples_in_docstrings(name):
+    module = importlib.import_module(name)
+    if not getattr(module, "__file__", "").endswith(".py"):
+        return  # compiled, without examples
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_examples_in_documents(path, capsys):
+    if not path.exists():
+        pytest.skip(f"{path.name} is not installed")
+    blocks = re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S)
+    assert blocks
+    names = {}
+    for block in blocks:
+        exec(compile(block, path.name, "exec"), names)
