@@ -3,7 +3,8 @@
 Every room that is not hopeless is timed in turns on the convolutions of ``benchmarks/problems``, in
 both layouts, on one and two threads, with weights packed before and in the call; then the choice is
 held against the fastest: that of the model alone, or with ``--tune SECONDS`` what is chosen after
-tuning for so long.
+tuning for so long. Where a kernel may be an outer product, there is the choice between passes and the
+best room once more, of such a kernel.
 """
 
 from . import serial_blas  # noqa: F401, isort: skip
@@ -17,6 +18,7 @@ import time
 import numpy as np
 
 from fastconv._core.problem import Problem
+from fastconv._operations import _passes
 from fastconv._planner import planner, wisdom
 from fastconv.config import current
 
@@ -82,7 +84,11 @@ class Choice:
     def time(self, x, weight, bias, rooms):
         problem = Problem.parse(self.case.spelling(self.layout))
         y = np.empty(problem.output_shape, np.float32)
-        seen = times(problem, self.settings, rooms, weight, (x, bias), (y,), self.prepacked)
+        calls = [
+            (name, call_of(name, problem, self.settings, weight, (x, bias), (y,), self.prepacked))
+            for name in rooms
+        ]  # fmt: skip
+        seen = times(calls)
         self.best |= {name: min(self.best.get(name, np.inf), seen[name]) for name in seen}
 
     def __str__(self):
@@ -124,28 +130,58 @@ def choices_of(case, layout, tune):
                 if c.refusal is None
             ]  # fmt: skip
             limit = HOPELESS * min(c.seconds for c in able)
-            choice.time(*operands, [c.room.name for c in able if c.seconds <= limit])
-            if choice.lost > DOUBTFUL:
-                # A stall of either may have said so: both once more.
-                choice.time(*operands, {choice.chosen, choice.fastest})
-            yield choice
+            rooms = [c.room.name for c in able if c.seconds <= limit]
+            yield timed(Choice(case, layout, settings, prepacked, chosen), operands, rooms)
+            if may_be_passes(problem, settings) and tune is None:
+                offered = _passes.offer(problem, settings) is not None
+                # The two that matter: passes, and what is chosen instead.
+                passes = Choice(case, layout, settings, prepacked, _passes.NAME if offered else chosen)
+                yield timed(passes, operands, [_passes.NAME, chosen])
 
 
-def times(problem, settings, rooms, weight, inputs, outputs, prepacked):
-    """Room name -> its fastest call, the rooms timed in turns."""
-    runs = []
-    for name in rooms:
-        forced = planner.choose(problem, settings._replace(algorithm=name), prepacked=prepacked)
-        runs.append((name, forced, forced.prepare(weight) if prepacked else None))
-    best = dict.fromkeys(rooms, np.inf)
+def timed(choice, operands, rooms):
+    """`choice`, after its rooms have been timed."""
+    choice.time(*operands, rooms)
+    if choice.lost > DOUBTFUL:
+        # A stall of either may have said so: both once more.
+        choice.time(*operands, {choice.chosen, choice.fastest})
+    return choice
+
+
+def may_be_passes(problem, settings):
+    """Whether there are passes along the axes for kernels of such sizes."""
+    try:
+        return _passes.offer(problem, settings._replace(algorithm=_passes.NAME)) is not None
+    except ValueError:
+        return False
+
+
+def call_of(name, problem, settings, weight, inputs, outputs, prepacked):
+    """A call of a room without arguments, or of passes."""
+    if name == _passes.NAME:
+        rng = np.random.default_rng(0)
+        factors = tuple(
+            rng.random((len(weight), taps), dtype=np.float32) for taps in weight.shape[2:]
+        )  # fmt: skip
+        passes = _passes.Passes(problem, settings._replace(algorithm=None))
+        packed = passes.prepare(factors) if prepacked else None
+        return lambda: passes.run(factors, packed, inputs, outputs)
+    forced = planner.choose(problem, settings._replace(algorithm=name), prepacked=prepacked)
+    packed = forced.prepare(weight) if prepacked else None
+    return lambda: forced.run(weight, packed, inputs, outputs)
+
+
+def times(calls):
+    """Name -> its fastest call, of (name, call); they are timed in turns."""
+    best = {name: np.inf for name, _ in calls}
     for _ in range(ROUNDS):
-        for name, forced, packed in runs:
-            start, calls = time.perf_counter(), 0
-            while calls < 2 or time.perf_counter() - start < 1e-3:
+        for name, call in calls:
+            start, count = time.perf_counter(), 0
+            while count < 2 or time.perf_counter() - start < 1e-3:
                 before = time.perf_counter()
-                forced.run(weight, packed, inputs, outputs)
+                call()
                 best[name] = min(best[name], time.perf_counter() - before)
-                calls += 1
+                count += 1
     return best
 
 
