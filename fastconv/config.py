@@ -4,7 +4,8 @@ from contextlib import contextmanager
 
 from ._core import blas, settings, threads as _threads
 from ._core.arguments import as_int, one_of
-from ._core.settings import PRECISIONS, TUNINGS, current
+from ._core.settings import DENORMALS, PRECISIONS, TUNINGS, current
+from ._core.team import CAN_FLUSH
 from ._core.version import VERSION
 from ._kernels import isa
 from ._operations._arguments import check_algorithm
@@ -42,6 +43,10 @@ def config(**changes):
         are measured at first sight, for a tenth of a second, and the result is remembered in this
         process (`fastconv.wisdom.save` keeps it). ``"wisdom"``: by the cost model too, but with
         a RuntimeWarning, to find what is not tuned yet.
+    denormals : {"keep", "flush"}
+        What becomes of numbers so small that they have no full precision (below 1.2e-38 in float32):
+        they are exact, and up to a hundred times as slow as others, or they are taken for zeros. Decaying
+        signals and weights that were trained for long have many of them.
     deterministic : bool
         Choose by the cost model alone, whatever was measured or remembered, so that two runs with
         the same settings on the same machine choose alike and give the same bits.
@@ -68,6 +73,7 @@ def _checked(changes):
         "max_workspace": _check_bytes,
         "tuning": lambda value: one_of("config", "tuning", value, TUNINGS),
         "deterministic": _check_flag,
+        "denormals": _check_denormals,
     }
     for name in changes:
         if name not in checks:
@@ -88,6 +94,13 @@ def show_config():
     width = max(map(len, facts))
     for fact, value in facts.items():
         print(f"{fact:<{width}}  {value}")
+
+
+def _check_denormals(value):
+    one_of("config", "denormals", value, DENORMALS)
+    if value == "flush" and not CAN_FLUSH:
+        raise ValueError("config: this processor cannot be told to flush denormal numbers")
+    return value
 
 
 def _check_flag(value):

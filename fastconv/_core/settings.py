@@ -6,6 +6,7 @@ from typing import NamedTuple
 from . import threads as _threads
 
 PRECISIONS = ("highest", "high", "medium")
+DENORMALS = ("keep", "flush")
 TUNINGS = ("estimate", "measure", "wisdom")
 
 
@@ -18,6 +19,7 @@ class Settings(NamedTuple):
     max_workspace: int | None = None  # bytes
     tuning: str = "estimate"
     deterministic: bool = False
+    denormals: str = "keep"
 
 
 _process = Settings(_threads.default())

@@ -5,6 +5,8 @@
    up: a call that no worker has answered is taken back. So a busy processor costs at most the tasks
    that were begun on it, where a barrier would wait for a thread that does not run.
 
+   Workers compute with the caller's floating-point control word.
+
    A worker serves one caller at a time. Callers at once share the workers there are, and there are
    never more than the largest number of threads asked for. A forked child begins with none.
 
@@ -14,6 +16,8 @@
 #include <stdint.h>
 
 #include <time.h>
+
+#include "control.h"
 
 #if !defined(FC_OPENMP)
 #include <pthread.h>
@@ -49,6 +53,7 @@ typedef struct {
 typedef struct {
     fc_task run;
     const void *work;
+    uint64_t control;  /* word, of the caller */
     ptrdiff_t at_once; /* tasks of a run */
     int queues;
     fc_queue queue[FC_MOST_QUEUES];
@@ -64,6 +69,9 @@ static inline int64_t fc_now(void)
 /* Its own tasks, then the others'. */
 static void fc_do_tasks(fc_job *job, int thread)
 {
+    const uint64_t control = fc_control();
+    if (control != job->control)
+        fc_set_control(job->control);
     for (int i = 0; i < job->queues; i++) {
         fc_queue *queue = &job->queue[(thread + i) % job->queues];
         while (__atomic_load_n(&queue->next, __ATOMIC_RELAXED) < queue->stop) {
@@ -73,6 +81,8 @@ static void fc_do_tasks(fc_job *job, int thread)
                 job->run(job->work, task, thread);
         }
     }
+    if (control != job->control)
+        fc_set_control(control);
 }
 
 /* Neighbouring tasks for every queue. */
@@ -81,6 +91,7 @@ static void fc_deal(fc_job *job, fc_task run, const void *work, ptrdiff_t tasks,
     ptrdiff_t start = 0;
     job->run = run;
     job->work = work;
+    job->control = fc_control();
     job->queues = threads < FC_MOST_QUEUES ? threads : FC_MOST_QUEUES;
     job->at_once = tasks / job->queues / FC_MOST_RUNS + 1;
     for (int i = 0; i < job->queues; i++) {

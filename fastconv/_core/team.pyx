@@ -2,13 +2,18 @@
 
 import os
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cdef extern from "team.h" nogil:
     ctypedef void (*fc_task)(const void*, Py_ssize_t, int) noexcept nogil
     int64_t fc_now()
     void fc_share(fc_task run, const void* work, Py_ssize_t tasks, int threads)
     void fc_after_fork_in_child() noexcept
+    enum:
+        FC_CAN_FLUSH
+        FC_FLUSH
+    uint64_t fc_control()
+    void fc_set_control(uint64_t)
 
 
 def _after_fork_in_child():
@@ -39,3 +44,36 @@ def region_seconds(int threads, Py_ssize_t rounds=200, int64_t nanoseconds=20_00
             fc_share(_for_a_while, &nanoseconds, threads, threads)
         taken = fc_now() - start
     return (taken / <double> rounds - nanoseconds) * 1e-9
+
+
+CAN_FLUSH = bool(FC_CAN_FLUSH)
+
+
+def flush_denormals():
+    """Have this thread, and those that help it, take denormal numbers for zeros; what was so before."""
+    cdef uint64_t before = fc_control()
+    fc_set_control(before | FC_FLUSH)
+    return before
+
+
+def set_control(uint64_t control):
+    """Set this thread's floating-point control word, as `flush_denormals` returned it."""
+    fc_set_control(control)
+
+
+cdef void _note_word(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    cdef int64_t end = fc_now() + 100_000  # long enough for others to come and take theirs
+    (<uint64_t*> work)[task] = fc_control()
+    while fc_now() < end:
+        pass
+
+
+def control_words(int threads):
+    """The control word of each of so many tasks, as threads do them."""
+    cdef uint64_t words[64]
+    cdef int i, tasks = min(threads, 64)
+    for i in range(tasks):
+        words[i] = 0
+    with nogil:
+        fc_share(_note_word, words, tasks, threads)
+    return [words[i] for i in range(tasks)]

@@ -164,6 +164,8 @@ class Explanation:
 def explain(problem, settings, *, prepacked=False, exchanged=False, executable=None, note=""):
     """The Explanation of what the planner chooses, or of an `executable` that it chose before."""
     ways = {"prepacked": prepacked, "exchanged": exchanged}
+    if settings.denormals == "flush":
+        note = f"{note}; denormal numbers are zeros" if note else "denormal numbers are zeros"
     executable = executable or planner.choose(problem, settings, **ways)
     threads = machine_for(problem, settings.threads).threads
     entry = wisdom.find(problem, threads, prepacked)

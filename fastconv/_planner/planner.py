@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._algorithms import registry
+from .._core.team import flush_denormals, set_control
 from .._kernels import isa
 from . import measure, wisdom
 from .machine import machine_for
@@ -70,6 +71,28 @@ class Executable(NamedTuple):
             stands = np.isfinite(outputs[0]).all()
         if not stands:
             self.reserve.run(weight, None, inputs, outputs)
+
+
+class FlushingExecutable(Executable):
+    """One that takes denormal numbers for zeros."""
+
+    __slots__ = ()
+
+    def prepare(self, weight):
+        """As `Executable.prepare`."""
+        before = flush_denormals()
+        try:
+            return super().prepare(weight)
+        finally:
+            set_control(before)
+
+    def run(self, weight, packed, inputs, outputs):
+        """As `Executable.run`."""
+        before = flush_denormals()
+        try:
+            super().run(weight, packed, inputs, outputs)
+        finally:
+            set_control(before)
 
 
 def candidates(problem, settings, *, prepacked=False, exchanged=False):
@@ -280,7 +303,8 @@ def _executable(problem, settings, room, reason):
         if others:
             second = _favourite(others).room
             reserve = _executable(problem, settings, second, "reserve for non-finite data")
-    return Executable(problem, room, room.compile(problem), threads, reason, reserve)
+    kind = FlushingExecutable if settings.denormals == "flush" else Executable
+    return kind(problem, room, room.compile(problem), threads, reason, reserve)
 
 
 def _after_fork_in_child():
