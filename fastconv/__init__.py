@@ -24,6 +24,17 @@ _core, _kernels, _algorithms, _planner, _operations, _commands, _demo
 """
 
 from importlib import import_module
+from pathlib import Path
+
+if Path(__file__).with_name("_kernels").joinpath("table.pyx").exists():
+    # In a checkout: its modules may not have been compiled.
+    try:
+        from ._kernels import table as _
+    except ImportError as error:
+        raise ImportError(
+            "fastconv is imported from its source tree, and its modules are not compiled for this Python; "
+            'in that folder run: python -m pip install -e "."'
+        ) from error
 
 from . import filters, grad, shapes, wisdom
 from ._core.version import VERSION

@@ -1,6 +1,7 @@
 """The command line: ``python -m fastconv``."""
 
 import argparse
+import os
 import sys
 
 from ._commands import COMMANDS
@@ -43,4 +44,11 @@ def _examples(lines):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read has seen enough, as in `python -m fastconv ceiling | head -1`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    sys.exit(status)

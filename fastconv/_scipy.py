@@ -7,7 +7,7 @@ the function of SciPy whose name it has.
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import numpy as np
+from ._core.arguments import as_array
 
 # Dtypes by their characters: NumPy takes microseconds for a name.
 REAL, COMPLEX, INTEGERS = "fd", "FD", "bBhHiIlLqQ"
@@ -71,13 +71,8 @@ def steps_of(op, args, kwargs):
 
 
 def unmasked(op, **arrays):
-    """The arrays, as ndarrays; TypeError for one with a mask, which would be lost."""
-    found = []
-    for name, array in arrays.items():
-        if isinstance(array, np.ma.MaskedArray):
-            raise TypeError(
-                f"{op}: {name} is a masked array, and its mask would be lost; fill it, e.g. "
-                f"{name}.filled(0), or leave masked elements out with fastconv.normalized_conv2d"
-            )
-        found.append(np.asarray(array))
-    return found
+    """The arrays, as ndarrays; TypeError for one that is masked."""
+    try:
+        return [as_array(array) for array in arrays.values()]
+    except TypeError as error:
+        raise TypeError(f"{op}: {error}") from None

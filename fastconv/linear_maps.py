@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._core import integers
-from ._core.arguments import as_ints, as_shape
+from ._core.arguments import as_array, as_ints, as_shape
 from ._core.arrays import native
 from ._core.dtypes import row_of
 from ._core.sizes import check_total, conv_output, resolve_padding
@@ -64,7 +64,7 @@ def im2col(input, kernel_size, dilation=1, padding=0, stride=1):
            [ 5.,  6.,  7.,  9., 10., 11.]])
     """
     op = "im2col"
-    input = np.asarray(input)
+    input = as_array(input)
     row_of(op, input.dtype)
     input = native(input)
     ndim = kernel_axes(op, kernel_size, input.ndim)
@@ -123,7 +123,7 @@ def col2im(cols, output_size, kernel_size, dilation=1, padding=0, stride=1):
     array([[1., 2., 3., 3., 2., 1.]])
     """
     op = "col2im"
-    cols = np.asarray(cols)
+    cols = as_array(cols)
     row_of(op, cols.dtype, name="cols")
     cols = native(cols)
     if cols.ndim not in (2, 3):
@@ -199,7 +199,7 @@ def as_matrix(weight, input_shape, stride=1, padding=0, dilation=1, groups=1):
            [0, 0, 1, 2, 3]])
     """
     op = "as_matrix"
-    weight = np.asarray(weight)
+    weight = as_array(weight)
     if row_of(op, weight.dtype, name="weight").family == "half":
         raise TypeError(f"{op}: SciPy has no sparse matrices of dtype {weight.dtype}")
     weight = native(weight)

@@ -50,6 +50,8 @@ def save(file=None):
     ------
     OSError
         If a `file` was given that cannot be written.
+    ValueError
+        If a `file` was given that holds something else.
     """
     return _wisdom.save(file)
 

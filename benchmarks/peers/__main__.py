@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -36,6 +37,8 @@ def parser():
 def main(arguments=None):
     p = parser()
     options = p.parse_args(arguments)
+    if options.plot and importlib.util.find_spec("matplotlib") is None:
+        p.error("--plot needs matplotlib: pip install matplotlib")
     cases = [c for c in problem_sets.cases(options.set_name) if options.only in c.name]
     if not cases:
         p.error(f"the set {options.set_name} has no problem with {options.only!r} in its name")

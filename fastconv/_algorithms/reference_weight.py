@@ -52,8 +52,9 @@ def run(problem, packed, inputs, outputs, threads):
         x = pad(p, x)
         p = p._replace(input=x.shape[2:], pad_begin=(0,) * p.ndim)
     wide = _accumulator(x, grad_output)
-    x = x.astype(wide, copy=False).reshape(p.batch, p.groups, -1, *p.input)
-    grad_output = grad_output.astype(wide, copy=False).reshape(p.batch, p.groups, -1, *p.output)
+    x = x.astype(wide, copy=False).reshape(p.batch, p.groups, p.in_channels // p.groups, *p.input)
+    grad_output = grad_output.astype(wide, copy=False)
+    grad_output = grad_output.reshape(p.batch, p.groups, p.out_channels // p.groups, *p.output)
     total = np.zeros((p.groups, grad_output.shape[2], x.shape[2], *p.kernel), wide)
     for tap in np.ndindex(*p.kernel):
         reach = [_reach(p, axis, t) for axis, t in enumerate(tap)]

@@ -2,10 +2,33 @@
 
 from operator import index
 
+import numpy as np
+
 # Integers that users give stay below this, so that sums of two of them fit 64 bits.
 LARGEST = 2**62
 
 NAMED_PADDINGS = ("valid", "same", "same_lower", "full", "causal")
+
+
+# What other libraries call some choices.
+_ELSEWHERE = {
+    **dict.fromkeys(("NCL", "NCW", "NCHW", "NCDHW"), "channels_first"),
+    **dict.fromkeys(("NLC", "NWC", "NHWC", "NDHWC"), "channels_last"),
+    "mirror": "reflect", "grid-mirror": "symmetric", "nearest": "replicate", "edge": "replicate",
+    "wrap": "circular", "grid-wrap": "circular", "grid-constant": "constant",
+}  # fmt: skip
+
+
+def as_array(value):
+    """`value` as an ndarray; TypeError for a masked array, as what is masked would count."""
+    if value.__class__ is np.ndarray:
+        return value
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise TypeError(
+            "a masked array would lose its mask, and what it hides would count; fill it, e.g. "
+            "x.filled(0), or leave masked elements out with fastconv.normalized_conv2d"
+        )
+    return np.asarray(value)
 
 
 def as_int(op, name, value):
@@ -93,7 +116,9 @@ def one_of(op, name, value, choices):
     """`value`, which must be one of `choices`."""
     if value not in choices:
         listed = ", ".join(map(repr, choices))
-        raise ValueError(f"{op}: {name} must be one of {listed}; got {value!r}")
+        ours = _ELSEWHERE.get(value) if isinstance(value, str) else None
+        hint = f", which is {ours!r} here" if ours in choices else ""
+        raise ValueError(f"{op}: {name} must be one of {listed}; got {value!r}{hint}")
     return value
 
 

@@ -30,9 +30,17 @@ def next_fast_len(size):
 
 def forward(x, lengths, axes, workers):
     """Real-input transform over `axes`, zero-padded to `lengths`; precision is kept."""
-    return library().rfftn(x, lengths, axes=axes, workers=workers)
+    return _transformed(library().rfftn, x, lengths, axes, workers)
 
 
 def inverse(spectrum, lengths, axes, workers):
     """Inverse of `forward`."""
-    return library().irfftn(spectrum, lengths, axes=axes, workers=workers, overwrite_x=True)
+    return _transformed(library().irfftn, spectrum, lengths, axes, workers, overwrite_x=True)
+
+
+def _transformed(transform, x, lengths, axes, workers, **options):
+    try:
+        return transform(x, lengths, axes=axes, workers=workers, **options)
+    except RuntimeError:
+        # The library's threads end for a moment while another thread forks; nothing was computed.
+        return transform(x, lengths, axes=axes, workers=1, **options)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .dtypes import SHORT_NAMES, TABLE
 from .padding import MODES
-from .sizes import effective_kernel
+from .sizes import conv_output, effective_kernel
 
 LAYOUTS = ("channels_first", "channels_last")
 # Gradients have the sizes of the convolution that they belong to.
@@ -15,6 +15,8 @@ PADDING_MODES = ("zeros", "constant", *MODES)
 # Precisions that are spelled out; "exact" admits no rounding at all, for integers on floats.
 _TIERS = ("high", "medium", "exact")
 _FLAGS = {"bias", "relu", "nopad", "adaptive", *_TIERS, *PADDING_MODES}
+# The letter of each field, and what its numbers are.
+_FIELDS = {**dict.fromkeys([*"nckgifsdpqo", "div"], int), "v": float}
 _SHORT_LAYOUT = {"channels_first": "cf", "channels_last": "cl"}
 _LONG_LAYOUT = {short: long for long, short in _SHORT_LAYOUT.items()}
 
@@ -137,22 +139,65 @@ class Problem(NamedTuple):
 
     @classmethod
     def parse(cls, line):
-        """The problem that `line` spells."""
-        try:
-            kind, dtype, layout, *words = line.split()
-            flags = {w for w in words if w in _FLAGS}
-            divisor = next((int(w[3:]) for w in words if w.startswith("div")), 0)
-            fields = {w[0]: w[1:] for w in words if w not in flags and not w.startswith("div")}
-            sizes = {key: tuple(map(int, fields[key].split("x"))) for key in "ifsdpqo"}
-            return cls(
-                kind[:-2], SHORT_NAMES[dtype], _LONG_LAYOUT[layout],
-                *(int(fields[key]) for key in "nckg"), *(sizes[key] for key in "ifsdpqo"),
-                bias="bias" in flags, relu="relu" in flags,
-                precision=next((p for p in _TIERS if p in flags), "highest"),
-                count_include_pad="nopad" not in flags, divisor=divisor,
-                adaptive="adaptive" in flags,
-                padding_mode=next((m for m in PADDING_MODES if m in flags), "zeros"),
-                padding_value=float(fields.get("v", 0)),
-            )  # fmt: skip
-        except (ValueError, KeyError) as error:
-            raise ValueError(f"not the spelling of a problem: {line!r}") from error
+        """The problem that `line` spells; what it leaves out is as by default.
+
+        A kind and a dtype, channels (c), sizes of the input (i) and of the kernel (f) are needed. Left out,
+        there is one image (n), filters or outputs are as many as channels (k), one group (g; as many as
+        channels for pooling), no dilation (d), no padding (p, and q behind), steps of one (s; of a window for
+        pooling), and the output (o) follows.
+        """
+
+        def wrong(what):
+            return ValueError(f"not the spelling of a problem: {line!r}: {what}")
+
+        kind, *words = line.split() or [""]
+        kind, ndim = kind[:-2], kind[-2:]
+        if kind not in (*CONVOLUTIONS, *POOLINGS) or ndim not in ("1d", "2d", "3d"):
+            known = ", ".join((*CONVOLUTIONS, *POOLINGS))
+            raise wrong(f"it begins with a kind, one of {known}, and 1d, 2d or 3d")
+        ndim = int(ndim[0])
+        if not words or words[0] not in SHORT_NAMES:
+            raise wrong(f"the second word is a dtype, one of {', '.join(SHORT_NAMES)}")
+        dtype = SHORT_NAMES[words.pop(0)]
+        layout = _LONG_LAYOUT[words.pop(0)] if words and words[0] in _LONG_LAYOUT else "channels_first"
+        flags = {w for w in words if w in _FLAGS}
+        fields = {}
+        for word in words:
+            key = "div" if word.startswith("div") else word[:1]
+            if word in flags:
+                continue
+            if key not in _FIELDS or key in fields:
+                raise wrong(f"{word!r} is no flag, and no field that is still missing")
+            try:
+                values = tuple(map(_FIELDS[key], word[len(key) :].split("x")))
+            except ValueError:
+                raise wrong(f"{word!r} should be {key} and {'a number' if key in 'nckgvdiv' else 'sizes'}") from None
+            count = ndim if key in "ifsdpqo" else 1
+            if len(values) != count:
+                raise wrong(f"{word!r} should have {count} number{'s' * (count > 1)}")
+            fields[key] = values if count > 1 or key in "ifsdpqo" else values[0]
+        for key, what in (("c", "channels"), ("i", "sizes of the input"), ("f", "sizes of the kernel")):
+            if key not in fields:
+                raise wrong(f"{key}, the {what}, is missing")
+        pooling = kind in POOLINGS
+        adaptive = "adaptive" in flags
+        kernel, channels = fields["f"], fields["c"]
+        stride = fields.get("s", kernel if pooling and not adaptive else (1,) * ndim)
+        dilation = fields.get("d", (1,) * ndim)
+        before = fields.get("p", (0,) * ndim)
+        after = fields.get("q", before)
+        output = fields.get("o")
+        if output is None:
+            if adaptive or min(*stride, *dilation, *kernel) < 1:
+                raise wrong("o, the sizes of the output, is missing")
+            output = conv_output(f"not a possible problem: {line!r}", fields["i"], kernel, stride, dilation,
+                                 tuple(zip(before, after)))  # fmt: skip
+        return cls(
+            kind, dtype, layout, fields.get("n", 1), channels, fields.get("k", channels),
+            fields.get("g", channels if pooling else 1), fields["i"], kernel, stride, dilation, before,
+            after, output, bias="bias" in flags, relu="relu" in flags,
+            precision=next((p for p in _TIERS if p in flags), "highest"),
+            count_include_pad="nopad" not in flags, divisor=fields.get("div", 0), adaptive=adaptive,
+            padding_mode=next((m for m in PADDING_MODES if m in flags), "zeros"),
+            padding_value=fields.get("v", 0.0),
+        )  # fmt: skip

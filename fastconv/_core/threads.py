@@ -8,6 +8,8 @@ import os
 
 from .arguments import as_int
 
+MOST = 1024  # one more than the team has workers
+
 
 def available():
     """Processors this process may run on."""
@@ -24,18 +26,18 @@ def default():
         text = os.environ.get(name, "").split(",")[0].strip()
         if not text:
             continue
-        if text.isdigit() and int(text) > 0:
+        if text.isascii() and text.isdigit() and 0 < int(text) <= MOST:
             # Asking for more than there are is allowed in our own variable: tests do.
             asked = int(text)
             return asked if name == "FASTCONV_NUM_THREADS" else min(asked, available())
         if name == "FASTCONV_NUM_THREADS":
-            raise ValueError(f"FASTCONV_NUM_THREADS must be a positive integer, got {text!r}")
+            raise ValueError(f"FASTCONV_NUM_THREADS must be an integer from 1 to {MOST}, got {text!r}")
     return available()
 
 
 def check(threads):
     """`threads` as a usable count."""
     threads = as_int("config", "threads", threads)
-    if not 1 <= threads <= 1024:
-        raise ValueError(f"config: threads must be between 1 and 1024, got {threads}")
+    if not 1 <= threads <= MOST:
+        raise ValueError(f"config: threads must be between 1 and {MOST}, got {threads}")
     return threads

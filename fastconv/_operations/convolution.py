@@ -7,7 +7,7 @@ from numbers import Complex, Number, Real
 import numpy as np
 
 from .._core import integers, sizes
-from .._core.arguments import as_int, as_ints, one_of, split_input
+from .._core.arguments import as_array, as_int, as_ints, one_of, split_input
 from .._core.arrays import Form, native
 from .._core.outputs import stand_in
 from .._core.padding import MODES, pad
@@ -33,9 +33,9 @@ def convolve(
     """What the public functions do with their arguments; `op` is the name, for errors."""
     # The key, and what was found by it, are about arrays.
     if not input.__class__ is weight.__class__ is np.ndarray:
-        input, weight = np.asarray(input), np.asarray(weight)
+        input, weight = as_array(input), as_array(weight)
     if bias is not None:
-        bias = np.asarray(bias)
+        bias = as_array(bias)
     settings = current()
     try:
         key = (

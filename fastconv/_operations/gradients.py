@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 
 from .._core import integers
-from .._core.arguments import as_shape
+from .._core.arguments import as_array, as_shape
 from .._core.arrays import native
 from .._core.dtypes import TABLE
 from .._core.padding import MODES, fold, origin
@@ -37,7 +37,7 @@ def differentiate_input(
     ndim, input_size, weight, grad_output, stride, padding, dilation, groups, data_format
 ):
     """The gradient to the input alone, of which only the size is known."""
-    op, grad_output = f"grad.conv{ndim}d_input", np.asarray(grad_output)
+    op, grad_output = f"grad.conv{ndim}d_input", as_array(grad_output)
     input = _stand_in(op, "input_size", input_size, grad_output.dtype)
     return differentiate(
         op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("input",),
@@ -49,7 +49,7 @@ def differentiate_weight(
     ndim, input, weight_size, grad_output, stride, padding, dilation, groups, data_format
 ):
     """The gradient to the weight alone, of which only the size is known."""
-    op, input = f"grad.conv{ndim}d_weight", np.asarray(input)
+    op, input = f"grad.conv{ndim}d_weight", as_array(input)
     weight = _stand_in(op, "weight_size", weight_size, input.dtype)
     return differentiate(
         op, ndim, input, weight, grad_output, stride, padding, dilation, groups, ("weight",),
@@ -72,8 +72,8 @@ def differentiate(
 ):  # fmt: skip
     """What the public functions do with their arguments; `op` is the name, for errors."""
     # The key, and what was found by it, are about arrays.
-    input, weight, grad_output = map(np.asarray, (input, weight, grad_output))
-    output = None if output is None else np.asarray(output)
+    input, weight, grad_output = map(as_array, (input, weight, grad_output))
+    output = None if output is None else as_array(output)
     settings = current()
     try:
         key = (

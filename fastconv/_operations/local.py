@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .._core import integers
-from .._core.arguments import as_ints, one_of, split_input
+from .._core.arguments import as_array, as_ints, one_of, split_input
 from .._core.arrays import native
 from .._core.dtypes import row_of
 from .._core.problem import LAYOUTS, Problem
@@ -27,8 +27,8 @@ _BLOCK_BYTES = 2**22
 def locally_connected(ndim, input, weight, bias, stride, padding, dilation, data_format):
     """What the public functions do with their arguments."""
     op = f"locally_connected{ndim}d"
-    input, weight = np.asarray(input), np.asarray(weight)
-    bias = None if bias is None else np.asarray(bias)
+    input, weight = as_array(input), as_array(weight)
+    bias = None if bias is None else as_array(bias)
     settings = current()
     key = (
         op, input.shape, input.dtype, weight.shape, weight.dtype,

@@ -5,6 +5,7 @@ from math import prod
 
 import numpy as np
 
+from .._core.arguments import as_array
 from .._core import integers
 from .._core.arrays import native
 from .._core.settings import current
@@ -20,7 +21,7 @@ def differentiate(
     op, ndim, input, weight, grad_output, stride, padding, dilation, needs, data_format
 ):
     """What the public functions do with their arguments; `op` is the name, for errors."""
-    input, weight, grad_output = map(np.asarray, (input, weight, grad_output))
+    input, weight, grad_output = map(as_array, (input, weight, grad_output))
     settings = current()
     key = (
         op, *((a.shape, a.dtype) for a in (input, weight, grad_output)),

@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 
 from .._core import dtypes, sizes
-from .._core.arguments import as_shape, one_of, split_input
+from .._core.arguments import as_array, as_shape, one_of, split_input
 from .._core.arrays import Form, native
 from .._core.outputs import stand_in
 from .._core.problem import LAYOUTS, Problem
@@ -27,32 +27,32 @@ names = {
 
 def avg_pool(op, grad_output, input_size, *windows, data_format, out):
     """What the public functions do with their arguments; `windows` are those of `_of_average`."""
-    g = np.asarray(grad_output)
+    g = as_array(grad_output)
     return _call(op, g, _of_average, input_size, *windows, data_format).run(g, out)
 
 
 def adaptive_avg_pool(op, grad_output, input_size, data_format, out):
     """What the public functions do with their arguments."""
-    g = np.asarray(grad_output)
+    g = as_array(grad_output)
     return _call(op, g, _of_parts, input_size, data_format).run(g, out)
 
 
 def global_avg_pool(op, grad_output, input_size, data_format, out):
     """What the public function does with its arguments."""
-    g = np.asarray(grad_output)
+    g = as_array(grad_output)
     return _call(op, g, _of_all, input_size, data_format).run(g, out)
 
 
 def lp_pool(op, grad_output, input, norm_type, *windows, data_format, out):
     """What the public functions do with their arguments; `windows` are those of `_of_norm`."""
-    g, x = np.asarray(grad_output), np.asarray(input)
+    g, x = as_array(grad_output), as_array(input)
     call = _call(op, g, _of_norm, x.shape, x.dtype, norm_type, *windows, data_format)
     return call.run(g, x, out)
 
 
 def max_pool(op, grad_output, indices_or_cache, input_size, data_format, out):
     """What the public functions do with their arguments."""
-    g = np.asarray(grad_output)
+    g = as_array(grad_output)
     if isinstance(indices_or_cache, pooling.ArgmaxCache):
         settings = current()
         problem = indices_or_cache.problem
@@ -64,7 +64,7 @@ def max_pool(op, grad_output, indices_or_cache, input_size, data_format, out):
     if input_size is None:
         raise ValueError(f"{op}: indices do not tell the size of the input; give input_size")
     shape = _shape(op, ndim, g.shape, input_size, data_format)
-    indices = np.asarray(indices_or_cache)
+    indices = as_array(indices_or_cache)
     return unpooling.scattered(
         op, "grad_output", g, indices, shape, ndim, data_format, out, add=True
     )
@@ -73,7 +73,7 @@ def max_pool(op, grad_output, indices_or_cache, input_size, data_format, out):
 def max_unpool(op, grad_output, indices, data_format, out):
     """What the public functions do with their arguments."""
     one_of(op, "data_format", data_format, LAYOUTS)
-    g, indices = np.asarray(grad_output), np.asarray(indices)
+    g, indices = as_array(grad_output), as_array(indices)
     return unpooling.gathered(op, "grad_output", g, indices, axes_of(op), data_format, out)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._core import dtypes, sizes, winners
-from .._core.arguments import LARGEST, as_int, as_ints, as_window_counts, one_of, split_input
+from .._core.arguments import LARGEST, as_array, as_int, as_ints, as_window_counts, one_of, split_input
 from .._core.arrays import Form, native
 from .._core.outputs import stand_in
 from .._core.problem import LAYOUTS, Problem
@@ -38,7 +38,7 @@ def max_pool(
     """What the public functions do with their arguments."""
     op = f"max_pool{ndim}d"
     winners_as = _winners_as(op, return_indices, return_cache)
-    x = np.asarray(input)
+    x = as_array(input)
     call = _call(
         op, x, _slide, kernel_size, stride, padding, dilation, ceil_mode, True, None, None, data_format
     )
@@ -50,7 +50,7 @@ def avg_pool(
     dilation, data_format, out,
 ):  # fmt: skip
     """What the public functions do with their arguments."""
-    x = np.asarray(input)
+    x = as_array(input)
     call = _call(
         f"avg_pool{ndim}d", x, _slide, kernel_size, stride, padding, dilation, ceil_mode,
         count_include_pad, divisor_override, None, data_format,
@@ -62,7 +62,7 @@ def lp_pool(
     ndim, input, norm_type, kernel_size, stride, ceil_mode, padding, dilation, data_format, out
 ):
     """What the public functions do with their arguments."""
-    x = np.asarray(input)
+    x = as_array(input)
     call = _call(
         f"lp_pool{ndim}d", x, _slide, kernel_size, stride, padding, dilation, ceil_mode, True, None,
         norm_type, data_format,
@@ -74,7 +74,7 @@ def adaptive_pool(kind, ndim, input, output_size, return_indices, return_cache, 
     """What the public functions do with their arguments."""
     op = f"adaptive_{kind}{ndim}d"
     winners_as = _winners_as(op, return_indices, return_cache)
-    x = np.asarray(input)
+    x = as_array(input)
     call = _call(op, x, _part, output_size, data_format)
     return call.run_as(winners_as, x, out)
 
@@ -83,7 +83,7 @@ def global_pool(kind, input, return_indices, return_cache, norm_type, data_forma
     """What the public functions do with their arguments."""
     op = f"global_{kind}"
     winners_as = _winners_as(op, return_indices, return_cache)
-    x = np.asarray(input)
+    x = as_array(input)
     call = _call(op, x, _take_all, norm_type, data_format)
     return call.run_as(winners_as, x, out)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._core import sizes
-from .._core.arguments import as_int, as_ints, split_input
+from .._core.arguments import as_array, as_int, as_ints, split_input
 from .._core.problem import Problem
 from .._core.settings import current
 from .._kernels.isa import active
@@ -25,9 +25,9 @@ def convolve_transposed(
     """What the public functions do with their arguments; `op` is the name, for errors."""
     # The key, and what was found by it, are about arrays.
     if not input.__class__ is weight.__class__ is np.ndarray:
-        input, weight = np.asarray(input), np.asarray(weight)
+        input, weight = as_array(input), as_array(weight)
     if bias is not None:
-        bias = np.asarray(bias)
+        bias = as_array(bias)
     settings = current()
     try:
         key = (

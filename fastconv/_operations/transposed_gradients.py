@@ -7,6 +7,7 @@ convolution, with ``grad_output`` as its input and ``input`` as the gradient of 
 
 import numpy as np
 
+from .._core.arguments import as_array
 from .._core.settings import current
 from .._kernels.isa import active
 from . import _calls
@@ -24,8 +25,8 @@ def differentiate(
     data_format, activation, output, precision, algorithm,
 ):  # fmt: skip
     """What the public functions do with their arguments; `op` is the name, for errors."""
-    input, weight, grad_output = map(np.asarray, (input, weight, grad_output))
-    output = None if output is None else np.asarray(output)
+    input, weight, grad_output = map(as_array, (input, weight, grad_output))
+    output = None if output is None else as_array(output)
     settings = current()
     options = stride, padding, output_padding, groups, dilation
     try:

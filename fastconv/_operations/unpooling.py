@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from .._core import sizes
-from .._core.arguments import LARGEST, as_ints, as_pairs, as_shape, one_of, split_input
+from .._core.arguments import LARGEST, as_array, as_ints, as_pairs, as_shape, one_of, split_input
 from .._core.arrays import Form, native
 from .._core.dtypes import row_of
 from .._core.outputs import stand_in
@@ -17,7 +17,7 @@ from .._core.settings import current
 def max_unpool(ndim, input, indices, kernel_size, stride, padding, output_size, data_format, out):
     """What the public functions do with their arguments."""
     op = f"max_unpool{ndim}d"
-    values, indices = np.asarray(input), np.asarray(indices)
+    values, indices = as_array(input), as_array(indices)
     one_of(op, "data_format", data_format, LAYOUTS)
     batch, channels, spatial = split_input(op, ndim, values.shape, data_format)
     kernel = as_ints(op, "kernel_size", kernel_size, ndim, 1)

@@ -4,7 +4,7 @@ import os
 import random
 import warnings
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ _generation = 0  # counts how often choices may have changed
 _on_change = [_choices.clear]
 _seed = None
 # Two measurements at once would measure each other.
-_measuring = Lock()
+_measuring = RLock()  # again by a thread that reports its progress
 
 
 class Candidate(NamedTuple):
@@ -309,7 +309,7 @@ def _executable(problem, settings, room, reason):
 
 def _after_fork_in_child():
     global _measuring
-    _measuring = Lock()
+    _measuring = RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -151,12 +151,25 @@ def save(file=None):
     if target is None:
         return None
     try:
-        _save(Path(os.path.realpath(target)))
+        whole = Path(os.path.realpath(target))
+        if file is not None:
+            _refuse_to_replace(whole)
+        _save(whole)
     except OSError:
         if file is None:
             return None
         raise
     return target
+
+
+def _refuse_to_replace(target):
+    """ValueError if there is a file that holds something else."""
+    try:
+        start = _contents(target)[: len(_HEADER)]
+    except OSError:
+        return
+    if start and start != _HEADER.encode():
+        raise ValueError(f"{target} is no file of wisdom; it is left as it is")
 
 
 def _save(target):
