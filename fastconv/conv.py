@@ -99,6 +99,8 @@ def conv2d(
         For wrong arguments, before anything is computed.
     OverflowError
         If an integer result does not fit its dtype; what was given as `out` is then undefined.
+    KeyboardInterrupt
+        Soon after Ctrl-C, also in a long call; what was given as `out` is then undefined.
 
     Examples
     --------

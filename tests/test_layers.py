@@ -364,3 +364,25 @@ BROKEN = [
 def test_a_broken_tree_is_reported(tmp_path, name, text, expected):
     found = all_violations(plant(tmp_path, {name: text}))
     assert any(expected in violation for violation in found), found
+
+
+def test_no_exception_of_a_loop_is_lost():
+    """What calls `share`, or what calls that, passes exceptions on: Ctrl-C ends a loop by one."""
+    head = re.compile(r"^ *(cdef|cpdef|def) [^=\n]*?(\w+)\((?:[^()]|\([^()]*\))*\)([^:\n]*):", re.M)
+    lost = []
+    for path in sources(PACKAGE, ".pyx"):
+        text = re.sub(r"#[^\n]*", "", TRIPLE_QUOTED.sub("", path.read_text()))
+        heads = list(head.finditer(text))
+        ends = [this.start() for this in heads[1:]] + [len(text)]
+        functions = [
+            (this[2], this[3], set(re.findall(r"\b(\w+)\(", text[this.end() : end])))
+            for this, end in zip(heads, ends) if this[1] != "def"
+        ]  # fmt: skip
+        raising = {"share", "copy_panels", "split_input", "store_sums"}
+        for _ in functions:
+            raising |= {name for name, how, called in functions if called & raising and "-1" in how}
+        lost += [
+            f"{path.stem}: {name}"
+            for name, how, called in functions if "noexcept" in how and called & raising
+        ]  # fmt: skip
+    assert lost == []

@@ -27,8 +27,8 @@ cdef struct Step:
 
 cdef Panels panels_of(const Geometry* g, const Py_ssize_t* outputs, Py_ssize_t channels,
                       Py_ssize_t wide, Py_ssize_t size) noexcept nogil
-cdef void copy_panels(const Geometry* g, const Panels* p, const View* images, const Step* step,
+cdef int copy_panels(const Geometry* g, const Panels* p, const View* images, const Step* step,
                       char* to, Py_ssize_t room, Py_ssize_t size, const fc_kernels* k,
-                      int threads) noexcept nogil
+                      int threads) except -1 nogil
 cdef Steps steps_of(const Geometry* g, Py_ssize_t image_bytes, Py_ssize_t sum_bytes) noexcept nogil
 cdef Step step_at(const Geometry* g, const Steps* steps, Py_ssize_t i) noexcept nogil

@@ -43,9 +43,9 @@ cdef struct Copies:
     Py_ssize_t parts, row_parts
 
 
-cdef void copy_panels(const Geometry* g, const Panels* p, const View* images, const Step* step,
+cdef int copy_panels(const Geometry* g, const Panels* p, const View* images, const Step* step,
                       char* to, Py_ssize_t room, Py_ssize_t size, const fc_kernels* k,
-                      int threads) noexcept nogil:
+                      int threads) except -1 nogil:
     """Copy the images of a step with their zero padding; `to` has room for `room` of them."""
     cdef Copies c = [g, p, images, step, to, room, size, k, 0, 0]
     c.parts = (p.count + TOGETHER - 1) // TOGETHER

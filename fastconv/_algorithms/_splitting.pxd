@@ -32,9 +32,9 @@ cdef Parts parts_of(const Geometry* g, int splits, bint folded) noexcept nogil
 cdef Py_ssize_t rows_of(const Parts* p) noexcept nogil
 cdef Py_ssize_t tap_offset(const Geometry* g, const Parts* p, Py_ssize_t tap) noexcept nogil
 cdef Py_ssize_t staged_bytes(const Parts* p) noexcept nogil
-cdef void split_input(const Geometry* g, const Parts* p, const View* x, char* to,
+cdef int split_input(const Geometry* g, const Parts* p, const View* x, char* to,
                       Py_ssize_t images, const fc_kernels* k, const fc_split_kernels* split,
-                      char* staged, fc_range* seen, int threads) noexcept nogil
+                      char* staged, fc_range* seen, int threads) except -1 nogil
 cdef void forget(fc_range* seen, int count) noexcept nogil
 cdef Extremes extremes(const fc_range* seen, int count) noexcept nogil
 cdef bint representable(const Extremes* x, const Extremes* w, double terms) noexcept nogil

@@ -173,9 +173,9 @@ cdef struct Split:
     fc_range* seen             # one per thread
 
 
-cdef void split_input(const Geometry* g, const Parts* p, const View* x, char* to,
+cdef int split_input(const Geometry* g, const Parts* p, const View* x, char* to,
                       Py_ssize_t images, const fc_kernels* k, const fc_split_kernels* split,
-                      char* staged, fc_range* seen, int threads) noexcept nogil:
+                      char* staged, fc_range* seen, int threads) except -1 nogil:
     """Split `images` images from `x.data` on; scratch and ranges for every thread."""
     cdef Split work = [g, p, x, to, k, split, staged, seen]
     share(_split_task, &work, images * g.groups * p.blocks * rows_of(p), threads)

@@ -16,5 +16,5 @@ cdef struct Sums:
 cdef void fill_ones(char* ones, Py_ssize_t length, Py_ssize_t size) noexcept nogil
 cdef void add_vectors(const fc_kernels* k, const char* terms, char* total, Py_ssize_t vectors,
                       const char* ones, Py_ssize_t size) noexcept nogil
-cdef void store_sums(const Sums* s, const char* sums, Py_ssize_t* offsets, char* target,
-                     const cnp.npy_intp* strides, int ndim, int threads) noexcept nogil
+cdef int store_sums(const Sums* s, const char* sums, Py_ssize_t* offsets, char* target,
+                     const cnp.npy_intp* strides, int ndim, int threads) except -1 nogil

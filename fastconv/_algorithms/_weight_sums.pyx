@@ -64,8 +64,8 @@ cdef struct Storing:
     Py_ssize_t channel_bytes
 
 
-cdef void store_sums(const Sums* s, const char* sums, Py_ssize_t* offsets, char* target,
-                     const cnp.npy_intp* strides, int ndim, int threads) noexcept nogil:
+cdef int store_sums(const Sums* s, const char* sums, Py_ssize_t* offsets, char* target,
+                     const cnp.npy_intp* strides, int ndim, int threads) except -1 nogil:
     """Bring sums into the order of weights: (filter, channel, *taps).
 
     `offsets` is scratch memory for two numbers per tap.

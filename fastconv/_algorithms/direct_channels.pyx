@@ -232,8 +232,8 @@ cdef Py_ssize_t _scratch_bytes(const Layout* plan, int threads) noexcept nogil:
             + threads * _gathered_bytes(plan) + plan.slots.count * plan.packed.bytes + plan.slots.count)
 
 
-cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, const char* bias,
-               char* scratch, int threads) noexcept nogil:
+cdef int _run(const Layout* plan, const fc_kernels* k, Operands* o, const char* bias,
+               char* scratch, int threads) except -1 nogil:
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t* pixel_taps = <Py_ssize_t*> scratch
     cdef Py_ssize_t* lane_taps = pixel_taps + plan.taps

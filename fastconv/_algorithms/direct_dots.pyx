@@ -206,7 +206,7 @@ cdef Py_ssize_t _scratch_bytes(const Layout* plan) noexcept nogil:
     return 0 if plan.in_place else plan.g.groups * plan.group
 
 
-cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, int threads) noexcept nogil:
+cdef int _run(const Layout* plan, const fc_kernels* k, Operands* o, int threads) except -1 nogil:
     cdef Py_ssize_t units = plan.g.batch * plan.packed.rows if plan.pixelwise else plan.pixels
     o.plan = plan
     o.k = k

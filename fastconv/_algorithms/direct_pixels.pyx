@@ -302,8 +302,8 @@ cdef Py_ssize_t _scratch_bytes(const Layout* plan) noexcept nogil:
     return _taps_bytes(plan) + plan.slots.count * plan.planes.bytes + plan.slots.count
 
 
-cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scratch,
-               int threads) noexcept nogil:
+cdef int _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scratch,
+               int threads) except -1 nogil:
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t* scalar_taps = <Py_ssize_t*> scratch
     cdef Py_ssize_t* vector_taps = scalar_taps + plan.taps

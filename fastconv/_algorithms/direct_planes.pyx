@@ -159,8 +159,8 @@ cdef Py_ssize_t _scratch_bytes(const Layout* plan, int threads) noexcept nogil:
     return _taps_bytes(plan) + (0 if plan.in_place else threads * plan.planes.bytes)
 
 
-cdef void _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scratch,
-               int threads) noexcept nogil:
+cdef int _run(const Layout* plan, const fc_kernels* k, Operands* o, char* scratch,
+               int threads) except -1 nogil:
     cdef const Geometry* g = &plan.g
     cdef Py_ssize_t t, d, h, w
     o.plan = plan

@@ -282,8 +282,8 @@ cdef struct Additions:
     const char* ones
 
 
-cdef void _accumulate(WeightGradient state, const Source* source, char* scratch,
-                      int threads) noexcept nogil:
+cdef int _accumulate(WeightGradient state, const Source* source, char* scratch,
+                      int threads) except -1 nogil:
     """Copy what must be copied, step by step, and add up the sums."""
     cdef const Geometry* g = &state.g
     cdef const Layout* plan = &state.plan

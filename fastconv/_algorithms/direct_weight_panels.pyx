@@ -272,7 +272,7 @@ cdef void _lay_out(PanelGradient state, Work* w, char* scratch, const cnp.npy_in
     w.sums = w.grad + _pages(images * plan.grad.bytes + MAX_TILE_BYTES)
 
 
-cdef void _accumulate(PanelGradient state, Work* w, int threads) noexcept nogil:
+cdef int _accumulate(PanelGradient state, Work* w, int threads) except -1 nogil:
     """Step by step the panels, then all sums over them."""
     cdef const Layout* plan = &state.plan
     cdef Py_ssize_t i

@@ -263,9 +263,9 @@ cdef Py_ssize_t _thread_bytes(const Layout* plan) noexcept nogil:
     return staged_bytes(&plan.parts) + _gathered_bytes() + _round(sizeof(fc_range))
 
 
-cdef bint _run(const Geometry* g, const Layout* plan, Splitwise state, const View* x,
+cdef int _run(const Geometry* g, const Layout* plan, Splitwise state, const View* x,
                const View* y, const char* weights, const Extremes* weight_values, const char* bias,
-               char* scratch, int threads) noexcept nogil:
+               char* scratch, int threads) except -1 nogil:
     cdef const Parts* p = &plan.parts
     cdef Py_ssize_t filters = g.out_channels // g.groups, padded = plan.filter_blocks * FC_SIDE
     cdef Py_ssize_t* taps = <Py_ssize_t*> scratch
@@ -327,9 +327,9 @@ cdef struct Products:
     char* gathered             # scratch of all threads
 
 
-cdef void _compute(const Geometry* g, const Layout* plan, Splitwise state, const View* y,
+cdef int _compute(const Geometry* g, const Layout* plan, Splitwise state, const View* y,
                    Py_ssize_t first, Py_ssize_t images, const fc_product* product, int splits,
-                   char* gathered, int threads) noexcept nogil:
+                   char* gathered, int threads) except -1 nogil:
     """All outputs of `images` images that are split."""
     cdef Tasks tasks = share_tiles(
         images * g.groups, plan.tiles * plan.lines, plan.filter_blocks,

@@ -251,7 +251,7 @@ cdef class Winograd(Direct):
         return bytes
 
     cdef int execute_all(self, const Operands* operands, const char* bias, bint copy, char* scratch,
-                         int threads) noexcept nogil:
+                         int threads) except -1 nogil:
         """All images, step by step; not zero if there was an Inf or NaN."""
         cdef Py_ssize_t step = self.images(copy), first = 0
         cdef Layout plan
@@ -329,7 +329,7 @@ cdef class Winograd(Direct):
                     channels * pixel)
 
     cdef int execute(self, const Layout* plan, Operands* o, const char* bias, char* scratch,
-                     int threads) noexcept nogil:
+                     int threads) except -1 nogil:
         """The images of one step; not zero if there was an Inf or NaN."""
         cdef const Geometry* g = &plan.g
         cdef const Units* u = &plan.units

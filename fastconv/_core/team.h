@@ -5,6 +5,8 @@
    up: a call that no worker has answered is taken back. So a busy processor costs at most the tasks
    that were begun on it, where a barrier would wait for a thread that does not run.
 
+   In a long call the caller asks now and then whether to go on; if not, all leave what is not begun.
+
    Workers compute with the caller's floating-point control word.
 
    A worker serves one caller at a time. Callers at once share the workers there are, and there are
@@ -42,7 +44,14 @@ enum {
     FC_PATIENCE = 50000,
     /* Nanoseconds after which a waiting caller looks whether the worker runs at all. */
     FC_SOON = 300000,
+    /* Nanoseconds after which a caller asks whether to go on, for the first time and again. Loops so close
+       to each other are one long call. */
+    FC_LONG = 100000000,
+    FC_CLOSE = 1000000,
 };
+
+/* Whether to give up; only callers ask. */
+static int (*fc_ask)(void);
 
 typedef struct {
     ptrdiff_t next, stop;
@@ -55,6 +64,7 @@ typedef struct {
     const void *work;
     uint64_t control;  /* word, of the caller */
     ptrdiff_t at_once; /* tasks of a run */
+    int given_up;      /* by the caller */
     int queues;
     fc_queue queue[FC_MOST_QUEUES];
 } fc_job;
@@ -64,6 +74,33 @@ static inline int64_t fc_now(void)
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* Of a caller: when to ask again, and when its last loop ended. */
+static _Thread_local int64_t fc_ask_at, fc_ended;
+
+static inline void fc_begins(void)
+{
+    const int64_t now = fc_now();
+    if (now > fc_ended + FC_CLOSE)
+        fc_ask_at = now + FC_LONG;
+}
+
+/* Whether the caller, after a task, learns that it should give up. */
+static inline int fc_gives_up(void)
+{
+    const int64_t now = fc_now();
+    if (now < fc_ask_at || !fc_ask)
+        return 0;
+    fc_ask_at = now + FC_LONG;
+    return fc_ask();
+}
+
+static void fc_leave_tasks(fc_job *job)
+{
+    job->given_up = 1;
+    for (int i = 0; i < job->queues; i++)
+        __atomic_store_n(&job->queue[i].next, job->queue[i].stop, __ATOMIC_RELAXED);
 }
 
 /* Its own tasks, then the others'. */
@@ -77,8 +114,13 @@ static void fc_do_tasks(fc_job *job, int thread)
         while (__atomic_load_n(&queue->next, __ATOMIC_RELAXED) < queue->stop) {
             ptrdiff_t task = __atomic_fetch_add(&queue->next, job->at_once, __ATOMIC_RELAXED);
             ptrdiff_t stop = task + job->at_once < queue->stop ? task + job->at_once : queue->stop;
-            for (; task < stop; task++)
+            for (; task < stop; task++) {
                 job->run(job->work, task, thread);
+                if (thread == 0 && fc_gives_up()) {
+                    fc_leave_tasks(job);
+                    break;
+                }
+            }
         }
     }
     if (control != job->control)
@@ -92,6 +134,7 @@ static void fc_deal(fc_job *job, fc_task run, const void *work, ptrdiff_t tasks,
     job->run = run;
     job->work = work;
     job->control = fc_control();
+    job->given_up = 0;
     job->queues = threads < FC_MOST_QUEUES ? threads : FC_MOST_QUEUES;
     job->at_once = tasks / job->queues / FC_MOST_RUNS + 1;
     for (int i = 0; i < job->queues; i++) {
@@ -385,19 +428,28 @@ static void fc_after_fork_in_child(void)
 #endif
 
 /* Do tasks [0, `tasks`) with up to `threads` threads: `run(work, task, thread)`, the caller being
-   thread 0. A thread's own tasks are neighbours, and the same at every call. */
-static void fc_share(fc_task run, const void *work, ptrdiff_t tasks, int threads)
+   thread 0. A thread's own tasks are neighbours, and the same at every call. True if the caller was told
+   to give up. */
+static int fc_share(fc_task run, const void *work, ptrdiff_t tasks, int threads)
 {
     fc_job job;
+    int given_up = 0;
     if (threads > tasks)
         threads = (int)tasks;
     if (threads > FC_MOST_WORKERS + 1)
         threads = FC_MOST_WORKERS + 1;
+    fc_begins();
     if (threads <= 1) {
-        for (ptrdiff_t task = 0; task < tasks; task++)
+        for (ptrdiff_t task = 0; task < tasks && !given_up; task++) {
             run(work, task, 0);
-        return;
+            given_up = fc_gives_up();
+        }
     }
-    fc_deal(&job, run, work, tasks, threads);
-    fc_with_others(&job, threads);
+    else {
+        fc_deal(&job, run, work, tasks, threads);
+        fc_with_others(&job, threads);
+        given_up = job.given_up;
+    }
+    fc_ended = fc_now();
+    return given_up;
 }

@@ -7,8 +7,9 @@ time, or in the layer before; one that is interrupted leaves the rest of its tas
 # A task of some work; the thread that does it has a number below that of the threads asked for.
 ctypedef void (*task_t)(const void* work, Py_ssize_t task, int thread) noexcept nogil
 
-# Tasks [0, `tasks`), by at most `threads` threads. Returns when all are done.
-cdef void share(task_t run, const void* work, Py_ssize_t tasks, int threads) noexcept nogil
+# Tasks [0, `tasks`), by at most `threads` threads. Returns when all are done; or soon after a signal whose
+# handler raises, as Ctrl-C does, with that exception and most tasks left undone.
+cdef int share(task_t run, const void* work, Py_ssize_t tasks, int threads) except -1 nogil
 
 # Flags that several tasks may raise.
 cdef extern from *:

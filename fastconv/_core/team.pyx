@@ -1,13 +1,16 @@
 """Parallel loops: the one team of threads; see ``team.h``."""
 
 import os
+from threading import get_ident
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 
 cdef extern from "team.h" nogil:
     ctypedef void (*fc_task)(const void*, Py_ssize_t, int) noexcept nogil
     int64_t fc_now()
-    void fc_share(fc_task run, const void* work, Py_ssize_t tasks, int threads)
+    int fc_share(fc_task run, const void* work, Py_ssize_t tasks, int threads)
+    int (*fc_ask)() noexcept nogil
     void fc_after_fork_in_child() noexcept
     enum:
         FC_CAN_FLUSH
@@ -24,8 +27,32 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-cdef void share(task_t run, const void* work, Py_ssize_t tasks, int threads) noexcept nogil:
-    fc_share(<fc_task> run, work, tasks, threads)
+cdef int share(task_t run, const void* work, Py_ssize_t tasks, int threads) except -1 nogil:
+    if fc_share(<fc_task> run, work, tasks, threads):
+        with gil:
+            _raise()
+    return 0
+
+
+# What a handler raised while a thread computed, by threads.
+_raised = {}
+
+
+cdef int _ask() noexcept with gil:
+    """Whether a signal has come whose handler raises; asked by who called `share`, in a long call."""
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        _raised[get_ident()] = error
+        return 1
+    return 0
+
+
+cdef int _raise() except -1:
+    raise _raised.pop(get_ident())
+
+
+fc_ask = _ask
 
 
 cdef void _for_a_while(const void* work, Py_ssize_t task, int thread) noexcept nogil:
