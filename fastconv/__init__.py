@@ -12,6 +12,7 @@ filters, shapes        kernels for image filtering; size arithmetic
 planning               plan, explain, tune
 config, wisdom         settings; what was measured, kept
 ndimage, signal        SciPy's names over our engine
+torch                  PyTorch's convolutions and poolings over our engine (extra)
 ceiling                what the machine could do at most
 _pose, _tuning         operations as problems, for planning; measuring them
 _normalized            what these and their gradients do

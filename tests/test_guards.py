@@ -98,7 +98,9 @@ def test_tuning_from_within_a_report_of_tuning():
     def report(now):
         if not inner:
             inner.append(None)
-            inner.append(fastconv.tune(fastconv.max_pool2d, (1, 4, 8, 8), 2, budget=0.01, progress=False))
+            inner.append(
+                fastconv.tune(fastconv.max_pool2d, (1, 4, 8, 8), 2, budget=0.01, progress=False)
+            )
 
     def outer():
         fastconv.tune(fastconv.conv2d, (1, 8, 16, 16), (8, 8, 3, 3), budget=0.05, progress=report)
@@ -139,5 +141,7 @@ def test_an_unbuilt_checkout_says_so(tmp_path):
     (package / "__init__.py").write_text(open(os.path.join(source, "__init__.py")).read())
     (package / "_kernels" / "__init__.py").touch()
     (package / "_kernels" / "table.pyx").touch()
-    run = subprocess.run([sys.executable, "-c", "import fastconv"], cwd=tmp_path, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", "import fastconv"], cwd=tmp_path, capture_output=True, text=True
+    )
     assert run.returncode and 'python -m pip install -e "."' in run.stderr
