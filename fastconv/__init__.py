@@ -12,7 +12,7 @@ filters, shapes        kernels for image filtering; size arithmetic
 planning               plan, explain, tune
 config, wisdom         settings; what was measured, kept
 ndimage, signal        SciPy's names over our engine
-torch, onnx            bridges to PyTorch, and to ONNX's evaluator (extras)
+dask, torch, onnx      bridges to Dask's arrays, PyTorch, and ONNX's evaluator (extras)
 ceiling                what the machine could do at most
 _pose, _tuning         operations as problems, for planning; measuring them
 _normalized            what these and their gradients do

@@ -1,0 +1,143 @@
+"""What the bridges gain: ``python -m benchmarks.bridges`` (needs torch, onnx or dask, as far as they are there).
+
+A network of the shape of ResNet-50, with random weights, by PyTorch and by `fastconv.torch.accelerate`; one
+of convolutions and poolings by ONNX's evaluator and by `fastconv.onnx`; a convolution of a Dask array, and
+of the same array in memory.
+"""
+
+import argparse
+import importlib.util
+from time import perf_counter
+
+import numpy as np
+
+import fastconv
+
+
+def best(call, rounds):
+    """The shortest of some calls, after one."""
+    call()
+    times = []
+    for _ in range(rounds):
+        start = perf_counter()
+        call()
+        times.append(perf_counter() - start)
+    return min(times)
+
+
+def resnet50():
+    """As in He et al., "Deep residual learning for image recognition" (2016), without normalisation."""
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, channels, inner, stride):
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.Conv2d(channels, inner, 1), nn.ReLU(), nn.Conv2d(inner, inner, 3, stride, 1), nn.ReLU(),
+                nn.Conv2d(inner, 4 * inner, 1),
+            )  # fmt: skip
+            same = channels == 4 * inner and stride == 1
+            self.side = nn.Identity() if same else nn.Conv2d(channels, 4 * inner, 1, stride)
+
+        def forward(self, x):
+            return (self.body(x) + self.side(x)).relu()
+
+    layers, channels = [nn.Conv2d(3, 64, 7, 2, 3), nn.ReLU(), nn.MaxPool2d(3, 2, 1)], 64
+    for inner, count in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for number in range(count):
+            layers.append(Block(channels, inner, 2 if number == 0 and inner > 64 else 1))
+            channels = 4 * inner
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
+
+
+def of_torch(rounds):
+    import torch
+
+    import fastconv.torch
+
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    for last in (True, False):
+        model, x = resnet50(), torch.randn(1, 3, 224, 224)
+        if last:
+            model, x = (a.to(memory_format=torch.channels_last) for a in (model, x))
+
+        def infer():
+            with torch.no_grad():
+                return model(x)
+
+        def train():
+            model.zero_grad()
+            model(x).sum().backward()
+
+        for name, call in (("inference", infer), ("forward and backward", train)):
+            theirs, ours = [], []
+            for _ in range(2):
+                theirs.append(best(call, rounds))
+                with fastconv.torch.accelerate(model):
+                    ours.append(best(call, rounds))
+            layout = "channels last" if last else "channels first"
+            print(f"torch, {name}, {layout}: {1e3 * min(theirs):.1f} ms, ours {1e3 * min(ours):.1f} ms, "
+                  f"{min(theirs) / min(ours):.2f}", flush=True)  # fmt: skip
+
+
+def of_onnx(rounds):
+    from onnx import TensorProto, helper, numpy_helper
+    from onnx.reference import ReferenceEvaluator
+
+    import fastconv.onnx
+
+    rng = np.random.default_rng(0)
+    weights, nodes, last, channels = [], [], "x", 3
+    for i, filters in enumerate((32, 64, 128, 256)):
+        weight = rng.standard_normal((filters, channels, 3, 3)).astype(np.float32) / 30
+        weights.append(numpy_helper.from_array(weight, f"w{i}"))
+        nodes += [
+            helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], pads=[1, 1, 1, 1]),
+            helper.make_node("Relu", [f"c{i}"], [f"r{i}"]),
+            helper.make_node("MaxPool", [f"r{i}"], [f"p{i}"], kernel_shape=[2, 2], strides=[2, 2]),
+        ]  # fmt: skip
+        last, channels = f"p{i}", filters
+    graph = helper.make_graph(
+        nodes, "network", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 112, 112])],
+        [helper.make_tensor_value_info(last, TensorProto.FLOAT, None)], weights,
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    feeds = {"x": rng.standard_normal((1, 3, 112, 112)).astype(np.float32)}
+    plain, ours = ReferenceEvaluator(model), fastconv.onnx.session(model)
+    theirs, mine = (best(lambda: s.run(None, feeds), n) for s, n in ((plain, 1), (ours, 10 * rounds)))
+    print(
+        f"onnx, four layers: {1e3 * theirs:.0f} ms, ours {1e3 * mine:.2f} ms, {theirs / mine:.0f}",
+        flush=True,
+    )
+
+
+def of_dask(rounds):
+    import dask.array as da
+
+    import fastconv.dask
+
+    x = np.random.default_rng(0).random((1, 16, 2048, 2048), dtype=np.float32)
+    w = np.random.default_rng(1).standard_normal((16, 16, 3, 3)).astype(np.float32)
+    chunked = da.from_array(x, chunks=(1, 16, 512, 1024))
+    whole = best(lambda: fastconv.conv2d(x, w, padding=1), rounds)
+    parts = best(lambda: fastconv.dask.conv2d(chunked, w, padding=1).compute(), rounds)
+    print(
+        f"dask, 16 chunks, threads: {1e3 * parts:.0f} ms, whole {1e3 * whole:.0f} ms, {whole / parts:.2f}"
+    )
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bridges", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="calls of each, after one (5)")
+    options = parser.parse_args(arguments)
+    with fastconv.config(threads=2):
+        for name, run in (("torch", of_torch), ("onnx", of_onnx), ("dask", of_dask)):
+            if importlib.util.find_spec(name) is None:
+                print(f"{name} is not installed")
+            else:
+                run(options.rounds)
+
+
+if __name__ == "__main__":
+    main()
