@@ -105,7 +105,10 @@ def _spatial(op, ndim, x, data_format):
 
 
 def _output_chunks(chunks, outputs, stride, before):
-    """Bounds of output chunks along an axis: outputs stay with the chunk that their window begins in."""
+    """Bounds of output chunks along an axis: outputs stay with the chunk that the middle of their window is in.
+
+    `before` is how many inputs before the first one the middle of the first window is.
+    """
     bounds, at = [0], 0
     for length in chunks[:-1]:
         at += length
@@ -213,8 +216,8 @@ def _convolution(name, ndim):
         result = original(_like(x, extents, channel), weight, bias, **options)
         outputs = conv_output(name, sizes, kernel, steps, holes, pads)
         bounds = [
-            _output_chunks(x.chunks[axis], n, s, before)
-            for axis, n, s, (before, _) in zip(axes, outputs, steps, pads)
+            _output_chunks(x.chunks[axis], n, s, before - (extent - 1) // 2)
+            for axis, n, s, extent, (before, _) in zip(axes, outputs, steps, extents, pads)
         ]  # fmt: skip
         if padding_mode not in ("zeros", "constant") or padding_value != 0:
             x = _extended(x, axes, pads, padding_mode, padding_value)
@@ -276,8 +279,8 @@ def _pooling(name, ndim):
         result = original(_like(x, extents, channel), kernel, steps, **options)
         outputs = pool_output(name, sizes, kernel, steps, holes, pads, bool(ceil_mode))
         bounds = [
-            _output_chunks(x.chunks[axis], n, s, before)
-            for axis, n, s, (before, _) in zip(axes, outputs, steps, pads)
+            _output_chunks(x.chunks[axis], n, s, before - (extent - 1) // 2)
+            for axis, n, s, extent, (before, _) in zip(axes, outputs, steps, extents, pads)
         ]  # fmt: skip
 
         def reach(i, first, stop):
