@@ -57,6 +57,24 @@ def test_what_is_masked_does_not_count_in_silence(call):
     call(np.ma.masked_array(x.data))  # nothing is masked
 
 
+def test_what_only_speaks_dlpack_is_taken():
+    class Exchanged:
+        def __init__(self, array):
+            self.array = array
+
+        def __dlpack__(self, **options):
+            return self.array.__dlpack__(**options)
+
+        def __dlpack_device__(self):
+            return self.array.__dlpack_device__()
+
+    x, w = np.arange(16.0).reshape(1, 1, 4, 4), np.ones((1, 1, 3, 3))
+    for call in (
+        lambda x, w: fastconv.conv2d(x, w), lambda x, w: fastconv.max_pool2d(x, 2), lambda x, w: fastconv.im2col(x, 2)
+    ):  # fmt: skip
+        np.testing.assert_array_equal(call(Exchanged(x), Exchanged(w)), call(x, w))
+
+
 def test_names_of_other_libraries_are_translated():
     x, w = np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3))
     with pytest.raises(ValueError, match="'NHWC', which is 'channels_last' here"):

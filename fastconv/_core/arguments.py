@@ -28,6 +28,8 @@ def as_array(value):
             "a masked array would lose its mask, and what it hides would count; fill it, e.g. "
             "x.filled(0), or leave masked elements out with fastconv.normalized_conv2d"
         )
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        return np.from_dlpack(value)
     return np.asarray(value)
 
 
