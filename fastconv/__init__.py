@@ -12,7 +12,8 @@ filters, shapes        kernels for image filtering; size arithmetic
 planning               plan, explain, tune
 config, wisdom         settings; what was measured, kept
 ndimage, signal        SciPy's names over our engine
-dask, torch, onnx      bridges to Dask's arrays, PyTorch, and ONNX's evaluator (extras)
+dask, jax, onnx, torch
+                       bridges to Dask's arrays, JAX, ONNX's evaluator and PyTorch (extras)
 ceiling                what the machine could do at most
 _pose, _tuning         operations as problems, for planning; measuring them
 _normalized            what these and their gradients do

@@ -13,7 +13,7 @@ import fastconv
 HERE = Path(__file__).parents[1]
 DOCUMENTS = [HERE / "README.md", HERE / "docs" / "filters.md", HERE / "docs" / "scipy.md"]
 # Bridges to what may not be installed.
-EXTRAS = {"fastconv.torch": "torch", "fastconv.onnx": "onnx", "fastconv.dask": "dask.array"}
+EXTRAS = {"fastconv.torch": "torch", "fastconv.onnx": "onnx", "fastconv.dask": "dask.array", "fastconv.jax": "jax"}
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(fastconv.__path__, "fastconv.", onerror=lambda name: None)

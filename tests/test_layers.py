@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "fastconv"
 FLOOR = {"_core": 0, "_kernels": 1, "_algorithms": 2, "_planner": 3, "_operations": 4}
 PUBLIC = 5
 # Built from public names: SciPy-named facades, the command line, and the package's own namespace.
-ABOVE = {"signal", "ndimage", "_in_place", "_skimage", "torch", "onnx", "dask", "_commands", "_demo", "__main__", "__init__"}
+ABOVE = {"signal", "ndimage", "_in_place", "_skimage", "torch", "onnx", "dask", "jax", "_commands", "_demo", "__main__", "__init__"}
 
 CPU_NAME = re.compile(r"(avx|sse|amx|neon)\d*[a-z]*", re.IGNORECASE)
 TRIPLE_QUOTED = re.compile(r'"""(?:\\.|[^\\])*?"""|' + r"'''(?:\\.|[^\\])*?'''", re.DOTALL)
