@@ -31,17 +31,28 @@ except ImportError as error:
     raise ImportError('fastconv.dask needs Dask: pip install "fastconv[dask]"') from error
 
 from . import conv as _conv
+from . import conv_transpose as _transposed
 from . import ndimage as _filters
 from . import pool as _pool
 from ._core import threads as _threads
 from ._core.arguments import as_ints, one_of, split_input
 from ._core.padding import origin
 from ._core.problem import LAYOUTS, PADDING_MODES
-from ._core.sizes import conv_output, effective_kernel, pool_output, resolve_padding
+from ._core.sizes import (
+    conv_output,
+    effective_kernel,
+    pool_output,
+    resolve_padding,
+    sizeless_padding,
+    transposed_output,
+)
 from .config import config
 from .planning import plan
 
-__all__ = [*(f"{name}{n}d" for name in ("conv", "max_pool", "avg_pool") for n in (1, 2, 3)), "ndimage"]
+__all__ = [
+    *(f"{name}{n}d" for name in ("conv", "conv_transpose", "max_pool", "avg_pool") for n in (1, 2, 3)),
+    "ndimage",
+]
 # Packed weights that a process keeps, by what they are of.
 _MOST_PLANS = 32
 _plans, _lock = {}, threading.Lock()
@@ -76,7 +87,7 @@ class _Layer:
     def __dask_tokenize__(self):
         return self._token
 
-    def __call__(self, x, padding=0):
+    def __call__(self, x, padding, place=None):
         x = np.ascontiguousarray(x)
         threads = share_of_threads()
         key = self._token, x.shape[1:], x.dtype, padding, threads
@@ -146,7 +157,9 @@ def _extended(x, axes, pads, mode, value):
 
 
 def _windows(x, axes, channel, bounds, reach, run, channels, dtype):
-    """Blocks of outputs: ``run(block, padding)`` of the inputs that their windows see.
+    """Blocks of outputs: ``run(block, padding, place)`` of the inputs that their windows see.
+
+    `place` is (first, stop) of the outputs along every axis.
 
     `reach` gives for an axis and two outputs the first input, and the one behind the last, that they see.
     """
@@ -171,6 +184,7 @@ def _windows(x, axes, channel, bounds, reach, run, channels, dtype):
             part.map_blocks(
                 run,
                 tuple(padding),
+                place,
                 dtype=dtype,
                 chunks=tuple(chunks),
                 meta=np.empty((0,) * x.ndim, dtype),
@@ -243,6 +257,77 @@ def _convolution(name, ndim):
     return _named(function, name)
 
 
+class _Transposed(_Layer):
+    """A transposed convolution of one kernel, that travels."""
+
+    def __init__(self, function, weight, bias, options, axes, pads):
+        super().__init__(function, weight, bias, options)
+        self._axes, self._pads = axes, pads
+
+    def __call__(self, x, padding, place):
+        around = [(0, 0)] * x.ndim
+        for axis, pair in zip(self._axes, padding):
+            around[axis] = pair  # inputs that do not exist are zeros
+        y = super().__call__(np.pad(x, around), 0)
+        index = [slice(None)] * y.ndim
+        for axis, (before, _), step, extent, (first, stop) in zip(
+            self._axes, self._pads, self._options["stride"], self._extents, place
+        ):
+            start = first + before - _first_seen(first, before, step, extent) * step
+            index[axis] = slice(start, start + stop - first)
+        return y[tuple(index)]
+
+    @property
+    def _extents(self):
+        return tuple(map(effective_kernel, self._weight.shape[2:], self._options["dilation"]))
+
+
+def _first_seen(first, before, step, extent):
+    """The first input that may reach an output of a transposed convolution."""
+    return (first + before - extent + 1) // step
+
+
+def _transposition(name, ndim):
+    original = getattr(_transposed, name)
+
+    def function(
+        input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1, *,
+        data_format="channels_first", activation=None, precision=None, algorithm=None,
+    ):  # fmt: skip
+        x, weight = _batched(da.asarray(input), ndim), np.asarray(weight)
+        bias = None if bias is None else np.asarray(bias)
+        sizes, axes, channel = _spatial(name, ndim, x, data_format)
+        steps, holes = (
+            as_ints(name, what, value, ndim, 1)
+            for what, value in (("stride", stride), ("dilation", dilation))
+        )  # fmt: skip
+        options = dict(
+            stride=steps, groups=groups, dilation=holes, data_format=data_format, activation=activation,
+            precision=precision, algorithm=algorithm,
+        )  # fmt: skip
+        extra = as_ints(name, "output_padding", output_padding, ndim, 0)
+        result = original(_like(x, (1,) * ndim, channel), weight, bias, output_padding=extra, **options)
+        kernel = weight.shape[2:]
+        pads = sizeless_padding(name, padding, kernel, holes)
+        extents = tuple(map(effective_kernel, kernel, holes))
+        outputs = transposed_output(name, sizes, kernel, steps, holes, pads, extra)
+        bounds = []
+        for axis, n, step, (before, _) in zip(axes, outputs, steps, pads):
+            cuts = (int(cut) * step - before for cut in np.cumsum(x.chunks[axis])[:-1])
+            bounds.append(sorted({0, n, *(min(max(cut, 0), n) for cut in cuts)}))
+
+        def reach(i, first, stop):
+            low = _first_seen(first, pads[i][0], steps[i], extents[i])
+            # One input more than reaches them: its window ends behind all of them.
+            return low, (stop - 1 + pads[i][0]) // steps[i] + 2
+
+        run = _Transposed(original, weight, bias, options, axes, pads)
+        y = _windows(x, axes, channel, bounds, reach, run, result.shape[channel], result.dtype)
+        return y if np.ndim(input) == ndim + 2 else y[0]
+
+    return _named(function, name)
+
+
 class _Pooling:
     """A pooling, that travels."""
 
@@ -252,7 +337,7 @@ class _Pooling:
     def __dask_tokenize__(self):
         return tokenize(self._function.__name__, self._args, sorted(self._options.items()))
 
-    def __call__(self, x, padding):
+    def __call__(self, x, padding, place=None):
         with config(threads=share_of_threads()):
             return self._function(x, *self._args, padding=padding, **self._options)
 
@@ -303,7 +388,7 @@ class _Filter:
     def __dask_tokenize__(self):
         return tokenize(self._function.__name__, sorted(self._arguments.items(), key=str), self._margin)
 
-    def __call__(self, x, padding):
+    def __call__(self, x, padding, place=None):
         with config(threads=share_of_threads()):
             y = self._function(x, **self._arguments)
         return y[tuple(slice(n, size - n) for n, size in zip(self._margin, y.shape))]
@@ -390,6 +475,7 @@ def _named(function, name):
 
 for _n in (1, 2, 3):
     globals()[f"conv{_n}d"] = _convolution(f"conv{_n}d", _n)
+    globals()[f"conv_transpose{_n}d"] = _transposition(f"conv_transpose{_n}d", _n)
     globals()[f"max_pool{_n}d"] = _pooling(f"max_pool{_n}d", _n)
     globals()[f"avg_pool{_n}d"] = _pooling(f"avg_pool{_n}d", _n)
 ndimage = SimpleNamespace(**{name: _filter(name) for name in _filters.__all__})

@@ -58,6 +58,38 @@ def test_convolutions_and_poolings_do_not_depend_on_chunks(seed):
         np.testing.assert_allclose(y.compute(scheduler="synchronous"), wanted, rtol=1e-6)
 
 
+@settings(deadline=None, max_examples=80)
+@given(seed=st.integers(0, 2**32))
+def test_transposed_convolutions_do_not_depend_on_chunks(seed):
+    rng = np.random.default_rng(seed)
+    ndim = int(rng.integers(1, 4))
+    kernel, last = rng.integers(1, 5, ndim), rng.random() < 0.4
+    spatial = tuple(rng.integers(1, [30, 12, 6][ndim - 1], ndim).tolist())
+    shape = (2, *spatial, 4) if last else (2, 4, *spatial)
+    x = rng.integers(-5, 6, shape).astype(np.float32)
+    chunked = da.from_array(x, chunks=tuple(cut(rng, n) for n in shape))
+    weight, bias = (
+        rng.integers(-3, 4, (4, 3, *kernel)).astype(np.float32),
+        np.arange(6, dtype=np.float32),
+    )
+    stride = rng.integers(1, 5, ndim).tolist()
+    options = dict(
+        stride=stride, padding=[tuple(pair) for pair in rng.integers(0, 3, (ndim, 2)).tolist()], groups=2,
+        dilation=rng.integers(1, 3, ndim).tolist(), output_padding=[int(rng.integers(0, s)) for s in stride],
+        data_format="channels_last" if last else "channels_first", activation=rng.choice(["relu", None]),
+    )  # fmt: skip
+    name = f"conv_transpose{ndim}d"
+    try:
+        wanted = getattr(fastconv, name)(x, weight, bias, **options)
+    except ValueError:
+        with pytest.raises(ValueError):
+            getattr(fastconv.dask, name)(chunked, weight, bias, **options)
+        return
+    y = getattr(fastconv.dask, name)(chunked, weight, bias, **options)
+    assert (y.shape, y.dtype) == (wanted.shape, wanted.dtype)
+    np.testing.assert_array_equal(y.compute(scheduler="synchronous"), wanted)
+
+
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 2**32))
 def test_filters_do_not_depend_on_chunks(seed):

@@ -11,7 +11,7 @@ import pytest
 import fastconv
 
 HERE = Path(__file__).parents[1]
-DOCUMENTS = [HERE / "README.md", HERE / "docs" / "filters.md", HERE / "docs" / "scipy.md"]
+DOCUMENTS = [HERE / "README.md", *(HERE / "docs" / name for name in ("bridges.md", "filters.md", "scipy.md"))]
 # Bridges to what may not be installed.
 EXTRAS = {"fastconv.torch": "torch", "fastconv.onnx": "onnx", "fastconv.dask": "dask.array", "fastconv.jax": "jax"}
 MODULES = [
@@ -36,6 +36,8 @@ def test_examples_in_docstrings(name):
 def test_examples_in_documents(path, capsys):
     if not path.exists():
         pytest.skip(f"{path.name} is not installed")
+    if path.name == "bridges.md":
+        pytest.importorskip("dask.array")
     blocks = re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S)
     assert blocks
     names = {}
