@@ -128,6 +128,20 @@ def test_sizes_that_blocks_do_not_divide(seed, threads):
         check("maximum_filter", x, tuple(rng.integers(1, 9, x.ndim)), mode=mode)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_windows_larger_than_the_array(mode):
+    rng = np.random.default_rng(6)
+    for shape in ((7,), (5, 9), (1, 6), (3, 4, 5)):
+        x = numbers(rng, shape, "float64")
+        for size in (12, 31, 200):
+            for origin in (0, 3, -5, size // 2 - 1):
+                check("maximum_filter", x, size, mode=mode, cval=20, origin=origin)
+                check("minimum_filter1d", x, size, 0, mode=mode, cval=20, origin=-origin)
+            check("uniform_filter", x, size, mode=mode, cval=20)
+            check("gaussian_filter", x, size / 8, mode=mode, cval=20)
+    check("maximum_filter", rng.random((30, 40)), 10**7, mode=mode)
+
+
 def test_outputs_are_taken_as_scipy_takes_them():
     rng = np.random.default_rng(2)
     for source in ("uint8", "float32", "float64", "int32"):

@@ -30,8 +30,12 @@ def _of_box(x, y, each, around, minimum):
     if folded is None:
         in_turn(x, y, each, lambda x, y, *one: _of_box(x, y, [one], around, minimum))
         return
-    reach = folded.spread(sizes, 1)
-    befores = folded.spread([size // 2 + origin for size, origin in zip(sizes, origins)], 0)
+    # In each direction as far as there is something new: in every mode two lengths of an axis show it all.
+    most = [2 * x.shape[axis] for axis in axes]
+    befores = [min(size // 2 + origin, n) for size, origin, n in zip(sizes, origins, most)]
+    afters = [min(size - 1 - size // 2 - origin, n) for size, origin, n in zip(sizes, origins, most)]
+    reach = folded.spread([b + a + 1 for b, a in zip(befores, afters)], 1)
+    befores = folded.spread(befores, 0)
     runs = np.array([[0, 0, 0, reach[-1]]])
     tell(lambda: f"{'minima' if minimum else 'maxima'} over {' x '.join(map(str, reach))}, of {x.dtype}")
     _compute(
