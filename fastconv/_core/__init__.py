@@ -15,7 +15,7 @@ dtypes         which dtypes there are, and what carries their arithmetic
 integers       exact sums: bounds, carriers, results that fit or raise
 settings       what calls are computed with, for the process or a block of code
 threads        how many threads may work
-team           the threads, to whom tasks are dealt out
+team           the threads, to whom tasks are dealt out, and how they treat denormal numbers
 processor      its name; memory of the machine
 version        of the package
 arena          scratch memory, reused between calls

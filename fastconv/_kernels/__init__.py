@@ -8,6 +8,12 @@ dot.h            template: products of rows with rows, as they lie in memory
 plane.h          template: tiles of one channel plane and one filter
 windows.h        template: which taps of a window lie inside the input
 *_windows.h      templates: windows read in place, of single planes or of neighbouring channels
+signals.h        template: neighbouring outputs of a signal, lanes being its segments
+fourier.h        template: transforms of blocks in lanes, and products of spectra
+pool.h, slide.h  templates: windows of pooling, small and sliding; spread.h: their gradients
+ordered.h        template: sums whose order is part of the result, of numbers of any dtype
+extrema.h        larger and smaller ones of two rows, of any dtype
+convert.h        template: small integers to floats and back; conversion.pyx: of whole arrays
 part.h           template: vectors of which some lanes lie outside an array
 winograd.h       template: the transforms of Winograd's convolution
 fused.h          template: the same from products to outputs in registers, for few terms
