@@ -1,8 +1,7 @@
 """What the bridges gain: ``python -m benchmarks.bridges`` (needs torch, onnx or dask, as far as they are there).
 
-A network of the shape of ResNet-50, with random weights, by PyTorch and by `fastconv.torch.accelerate`; one
-of convolutions and poolings by ONNX's evaluator and by `fastconv.onnx`; a convolution of a Dask array, and
-of the same array in memory.
+A network of the shape of ResNet-50, with random weights, by PyTorch and by `fastconv.torch.accelerate`; by
+ONNX's evaluator and by `fastconv.onnx`; and a convolution of a Dask array, and of the same array in memory.
 """
 
 import argparse
@@ -81,35 +80,52 @@ def of_torch(rounds):
                   f"{min(theirs) / min(ours):.2f}", flush=True)  # fmt: skip
 
 
-def of_onnx(rounds):
+def resnet50_of_onnx(side):
+    """The same network as an ONNX model, for images of `side` pixels."""
     from onnx import TensorProto, helper, numpy_helper
+
+    rng, weights, nodes = np.random.default_rng(0), [], []
+
+    def node(kind, *inputs, **attributes):
+        name = f"{kind}{len(nodes)}"
+        nodes.append(helper.make_node(kind, inputs, [name], **attributes))
+        return name
+
+    def conv(x, channels, filters, size=1, stride=1):
+        weight = rng.standard_normal((filters, channels, size, size)) / np.sqrt(channels * size * size)
+        weights.append(numpy_helper.from_array(weight.astype(np.float32), f"w{len(weights)}"))
+        return node("Conv", x, weights[-1].name, pads=[size // 2] * 4, strides=[stride] * 2)
+
+    x, channels = node("Relu", conv("x", 3, 64, 7, 2)), 64
+    x = node("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+    for inner, count in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for number in range(count):
+            stride = 2 if number == 0 and inner > 64 else 1
+            y = node("Relu", conv(x, channels, inner))
+            y = node("Relu", conv(y, inner, inner, 3, stride))
+            y = conv(y, inner, 4 * inner)
+            if number == 0:
+                x = conv(x, channels, 4 * inner, 1, stride)
+            x, channels = node("Relu", node("Add", x, y)), 4 * inner
+    y = node("GlobalAveragePool", x)
+    graph = helper.make_graph(
+        nodes, "resnet50", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, side, side])],
+        [helper.make_tensor_value_info(y, TensorProto.FLOAT, None)], weights,
+    )  # fmt: skip
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+
+
+def of_onnx(rounds):
     from onnx.reference import ReferenceEvaluator
 
     import fastconv.onnx
 
-    rng = np.random.default_rng(0)
-    weights, nodes, last, channels = [], [], "x", 3
-    for i, filters in enumerate((32, 64, 128, 256)):
-        weight = rng.standard_normal((filters, channels, 3, 3)).astype(np.float32) / 30
-        weights.append(numpy_helper.from_array(weight, f"w{i}"))
-        nodes += [
-            helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], pads=[1, 1, 1, 1]),
-            helper.make_node("Relu", [f"c{i}"], [f"r{i}"]),
-            helper.make_node("MaxPool", [f"r{i}"], [f"p{i}"], kernel_shape=[2, 2], strides=[2, 2]),
-        ]  # fmt: skip
-        last, channels = f"p{i}", filters
-    graph = helper.make_graph(
-        nodes, "network", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 112, 112])],
-        [helper.make_tensor_value_info(last, TensorProto.FLOAT, None)], weights,
-    )  # fmt: skip
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    feeds = {"x": rng.standard_normal((1, 3, 112, 112)).astype(np.float32)}
+    side = 224
+    model = resnet50_of_onnx(side)
+    feeds = {"x": np.random.default_rng(1).standard_normal((1, 3, side, side)).astype(np.float32)}
     plain, ours = ReferenceEvaluator(model), fastconv.onnx.session(model)
-    theirs, mine = (best(lambda: s.run(None, feeds), n) for s, n in ((plain, 1), (ours, 10 * rounds)))
-    print(
-        f"onnx, four layers: {1e3 * theirs:.0f} ms, ours {1e3 * mine:.2f} ms, {theirs / mine:.0f}",
-        flush=True,
-    )
+    theirs, mine = (best(lambda: s.run(None, feeds), n) for s, n in ((plain, 1), (ours, rounds)))
+    print(f"onnx, inference: {theirs:.1f} s, ours {1e3 * mine:.1f} ms, {theirs / mine:.0f}", flush=True)
 
 
 def of_dask(rounds):

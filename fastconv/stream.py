@@ -163,7 +163,7 @@ class Stream:
         Parameters
         ----------
         x : array_like, shape (channels, n), or (n, channels) if channels come last
-            A block of any length, also of none.
+            A block of any length, also of none. With one channel also (n,), for a result of one axis.
         out : ndarray, optional
             Where to write the result.
 
@@ -174,6 +174,9 @@ class Stream:
         """
         last = self._options["data_format"] == "channels_last"
         x = np.asarray(x)
+        if x.ndim == 1 and len(self._buffer) == len(self.weight) == 1:
+            x, out = (a if a is None or np.ndim(a) != 1 else a[:, None] if last else a[None] for a in (x, out))
+            return self(x, out).reshape(-1)
         if x.ndim != 2 or x.shape[last] != len(self._buffer):
             layout = "(samples, channels)" if last else "(channels, samples)"
             raise ValueError(

@@ -62,6 +62,10 @@ def test_flipped_it_is_a_fir_filter():
 
     rng = np.random.default_rng(0)
     b, x = rng.standard_normal(30), rng.standard_normal(500)
+    for layout in ("channels_first", "channels_last"):
+        stream, out = fastconv.Stream(b, channels=1, flip=True, data_format=layout), np.empty(500)
+        np.testing.assert_allclose(stream(x, out=out), lfilter(b, 1, x), atol=1e-12)
+        np.testing.assert_allclose(out, lfilter(b, 1, x), atol=1e-12)
     stream = fastconv.Stream(b, channels=1, flip=True)
     y = np.concatenate([stream(part[None])[0] for part in np.split(x, [3, 4, 200, 444])])
     np.testing.assert_allclose(y, lfilter(b, 1, x), atol=1e-12)
