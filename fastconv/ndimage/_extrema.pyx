@@ -57,7 +57,7 @@ def extrema(cnp.ndarray x, cnp.ndarray y, bint minimum, reach, slide, runs, show
     tables = [np.ascontiguousarray(a, np.intp) for a in (*shown, runs)]
     cdef cnp.ndarray value = np.array([around]).astype(x.dtype)
     memset(&w, 0, sizeof(w))
-    w.fold = extremum_kernels(minimum)[NUMBERS.index(x.dtype.name)]
+    w.fold = extremum_kernels(minimum)[NUMBERS[x.dtype.char]]
     w.item = x.itemsize
     memcpy(w.around, cnp.PyArray_DATA(value), w.item)
     w.x, w.y = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y)

@@ -25,7 +25,9 @@ cdef enum:
     LINES = 64            # that have their means taken together
     STEPS = 256           # means between two looks at the input, at least
 
-NUMBERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
+_names = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
+# Their numbers in tables of kernels, by the characters of NumPy's dtypes.
+NUMBERS = {char: _names.index(np.dtype(char).name) for char in "bBhHiIlLqQfd"}
 
 
 cdef struct Work:
@@ -136,8 +138,8 @@ cdef int _operands(Work* w, cnp.ndarray x, cnp.ndarray y, bint modular) except -
     cdef int i
     w.k = ordered_kernels(modular)
     w.item = 2 if modular else 8
-    w.from_ = NUMBERS.index(x.dtype.name)
-    w.to = NUMBERS.index(y.dtype.name)
+    w.from_ = NUMBERS[x.dtype.char]
+    w.to = NUMBERS[y.dtype.char]
     w.x = cnp.PyArray_BYTES(x)
     w.y = cnp.PyArray_BYTES(y)
     for i in range(4):

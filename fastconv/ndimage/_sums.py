@@ -114,7 +114,7 @@ def _together(x, y, folded, weights, mode, befores):
     factors = folded.spread(weights, ones)
     befores = folded.spread(befores, 0)
     pads = tuple((b, len(f) - 1 - b) for b, f in zip(befores, factors))
-    filters = tuple(np.broadcast_to(_narrowed(f, x.dtype), (folded.channels, len(f))) for f in factors)
+    filters = tuple(_repeated(_narrowed(f, x.dtype), folded.channels) for f in factors)
     mode = "zeros" if mode == "constant" else mode
     out = folded.batched(y)
     direct = np.may_share_memory(out, y)
@@ -138,7 +138,7 @@ def _convolve(x, y, folded, weights, mode, around, befores):
     x = x if x.dtype.kind != work.kind or x.dtype == work else x.astype(work)
     narrow = work if weights.dtype.kind == "c" else np.zeros(0, work).real.dtype
     weights = _narrowed(weights, narrow)
-    weights = np.broadcast_to(weights, (folded.channels, 1, *weights.shape))
+    weights = _repeated(weights[None], folded.channels)
     pads = tuple((b, n - 1 - b) for b, n in zip(befores, weights.shape[2:]))
     options = dict(
         padding=pads, groups=folded.channels, data_format=folded.layout,
@@ -155,6 +155,11 @@ def _convolve(x, y, folded, weights, mode, around, befores):
     else:
         with np.errstate(over="ignore"):
             y[...] = run(seen, weights, **options).reshape(y.shape)
+
+
+def _repeated(array, count):
+    """`array` `count` times, along a new first axis."""
+    return array[None] if count == 1 else np.broadcast_to(array, (count, *array.shape))
 
 
 def _narrowed(weights, dtype):

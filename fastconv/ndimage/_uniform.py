@@ -1,5 +1,7 @@
 """Means over boxes."""
 
+from math import prod
+
 import numpy as np
 from scipy.ndimage import uniform_filter as scipy_uniform_filter
 
@@ -128,7 +130,7 @@ def _pass(around):
     def run(x, y, axis, size, origin, mode):
         tell(lambda: f"running means of {size} along axis {axis}, in float64, of {x.dtype} to {y.dtype}")
         rows = (x.shape[:axis], x.shape[axis], x.shape[axis + 1 :])
-        shape = (int(np.prod(rows[0])), rows[1], int(np.prod(rows[2])))
+        shape = (prod(rows[0]), rows[1], prod(rows[2]))
         x, y = (a.view(np.uint8) if a.dtype == bool else a for a in (x, y))
         if not x.dtype.isnative or not x.flags.aligned:
             x = x.astype(x.dtype.newbyteorder("="))
