@@ -95,8 +95,8 @@ def test_the_example_that_is_larger_than_memory(tmp_path):
     spec = importlib.util.spec_from_file_location("larger_than_memory", path)
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    example.SIDE = 16
-    example.main(["--gigabytes", "0.00001", "--folder", str(tmp_path)])
+    example.CHUNK = (8, 16, 16)
+    example.main(["--gigabytes", "0.0003", "--folder", str(tmp_path)])
     import dask.array as da
 
     x, y = (da.from_zarr(str(tmp_path / name)).compute() for name in ("input.zarr", "smooth.zarr"))
