@@ -1,5 +1,7 @@
 """Convolution: the public functions."""
 
+# `_mixed` is imported here so that no call imports it: a child forked meanwhile would wait for that for ever.
+from ._operations import _mixed  # noqa: F401
 from ._operations.convolution import convolve
 
 
