@@ -24,6 +24,12 @@ def best(call, rounds):
     return min(times)
 
 
+def in_turn(first, second, rounds):
+    """The shortest times of two calls, measured in turn, twice."""
+    found = [(best(first, rounds), best(second, rounds)) for _ in range(2)]
+    return [min(times) for times in zip(*found)]
+
+
 def resnet50():
     """As in He et al., "Deep residual learning for image recognition" (2016), without normalisation."""
     from torch import nn
@@ -70,11 +76,15 @@ def of_torch(rounds):
             model(x).sum().backward()
 
         for name, call in (("inference", infer), ("forward and backward", train)):
+
+            def accelerated(call=call):
+                with fastconv.torch.accelerate(model):
+                    return best(call, rounds)
+
             theirs, ours = [], []
             for _ in range(2):
                 theirs.append(best(call, rounds))
-                with fastconv.torch.accelerate(model):
-                    ours.append(best(call, rounds))
+                ours.append(accelerated())
             layout = "channels last" if last else "channels first"
             print(f"torch, {name}, {layout}: {1e3 * min(theirs):.1f} ms, ours {1e3 * min(ours):.1f} ms, "
                   f"{min(theirs) / min(ours):.2f}", flush=True)  # fmt: skip
@@ -124,7 +134,7 @@ def of_onnx(rounds):
     model = resnet50_of_onnx(side)
     feeds = {"x": np.random.default_rng(1).standard_normal((1, 3, side, side)).astype(np.float32)}
     plain, ours = ReferenceEvaluator(model), fastconv.onnx.session(model)
-    theirs, mine = (best(lambda: s.run(None, feeds), n) for s, n in ((plain, 1), (ours, rounds)))
+    theirs, mine = in_turn(lambda: plain.run(None, feeds), lambda: ours.run(None, feeds), rounds)
     print(f"onnx, inference: {theirs:.1f} s, ours {1e3 * mine:.1f} ms, {theirs / mine:.0f}", flush=True)
 
 
@@ -136,8 +146,11 @@ def of_dask(rounds):
     x = np.random.default_rng(0).random((1, 16, 2048, 2048), dtype=np.float32)
     w = np.random.default_rng(1).standard_normal((16, 16, 3, 3)).astype(np.float32)
     chunked = da.from_array(x, chunks=(1, 16, 512, 1024))
-    whole = best(lambda: fastconv.conv2d(x, w, padding=1), rounds)
-    parts = best(lambda: fastconv.dask.conv2d(chunked, w, padding=1).compute(), rounds)
+    whole, parts = in_turn(
+        lambda: fastconv.conv2d(x, w, padding=1),
+        lambda: fastconv.dask.conv2d(chunked, w, padding=1).compute(),
+        rounds,
+    )
     print(
         f"dask, 16 chunks, threads: {1e3 * parts:.0f} ms, whole {1e3 * whole:.0f} ms, {whole / parts:.2f}"
     )

@@ -80,6 +80,22 @@ def signals(dtype):
     return calls
 
 
+def recipes():
+    """Calls of `docs/scipy.md` with the arrays of that page: those of ndimage, and those of signal."""
+    rng = np.random.default_rng(0)
+    recording, taps = rng.standard_normal((48_000, 2)), np.ones(65) / 65
+    rows, own = rng.standard_normal((64, 10_000)), rng.standard_normal((64, 200))
+    stack, picture = (rng.random(shape, dtype=np.float32) for shape in ((50, 256, 256), (480, 640, 3)))
+    return [
+        ("`correlate1d(recording, b, axis=0)`", "correlate1d", (recording, taps), {"axis": 0, "mode": "constant"}),
+        ("`gaussian_filter(stack, 2, axes=(1, 2))`", "gaussian_filter", (stack, 2), {"axes": (1, 2)}),
+        ("`gaussian_filter(picture, 2, axes=(0, 1))`", "gaussian_filter", (picture, 2), {"axes": (0, 1)}),
+    ], [
+        ("`lfilter(b, 1, recording, axis=0)`", "lfilter", (taps, 1, recording), {"axis": 0}),
+        ("`oaconvolve(rows, filters, axes=1)`", "oaconvolve", (rows, own), {"axes": 1}),
+    ]  # fmt: skip
+
+
 def best(call, seconds):
     """The shortest of the times of calls that go on for `seconds`; two calls at least."""
     call()
@@ -132,7 +148,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scipy_names", description=__doc__)
     parser.add_argument("--threads", type=int, default=2, help="threads of fastconv (2)")
     parser.add_argument(
-        "--seconds", type=float, default=0.1, help="timed per function and library (0.1)"
+        "--seconds", type=float, default=0.3, help="timed per function and library (0.3)"
     )
     parser.add_argument("--into", type=Path, help="a document with markers; else the screen")
     options = parser.parse_args(arguments)
@@ -152,6 +168,10 @@ def main(arguments=None):
         }  # fmt: skip
         print(f"signal: {headline(columns)}", file=sys.stderr)
         tables["signal"] = table(columns)
+        of_images, of_signals = recipes()
+        rows = compare(scipy.ndimage, fastconv.ndimage, of_images, options.seconds)
+        rows += compare(scipy.signal, fastconv.signal, of_signals, options.seconds)
+        tables["recipes"] = table({"time": rows})
     put(tables, options.into, parser)
 
 

@@ -70,9 +70,9 @@ def steps_of(op, args, kwargs):
     return Steps(steps or ["nothing to compute"])
 
 
-def unmasked(op, **arrays):
+def unmasked(op, *arrays):
     """The arrays, as ndarrays; TypeError for one that is masked."""
     try:
-        return [as_array(array) for array in arrays.values()]
+        return [as_array(array) for array in arrays]
     except TypeError as error:
         raise TypeError(f"{op}: {error}") from None

@@ -45,8 +45,8 @@ def config(**changes):
         a RuntimeWarning, to find what is not tuned yet.
     denormals : {"keep", "flush"}
         What becomes of numbers so small that they have no full precision (below 1.2e-38 in float32):
-        they are exact, and up to a hundred times as slow as others, or they are taken for zeros. Decaying
-        signals and weights that were trained for long have many of them.
+        they are exact, and on some processors many times as slow as others, or they are taken for zeros.
+        Decaying signals and weights that were trained for long have many of them.
     deterministic : bool
         Choose by the cost model alone, whatever was measured or remembered, so that two runs with
         the same settings on the same machine choose alike and give the same bits.

@@ -159,9 +159,7 @@ def _extended(x, axes, pads, mode, value):
 def _windows(x, axes, channel, bounds, reach, run, channels, dtype):
     """Blocks of outputs: ``run(block, padding, place)`` of the inputs that their windows see.
 
-    `place` is (first, stop) of the outputs along every axis.
-
-    `reach` gives for an axis and two outputs the first input, and the one behind the last, that they see.
+    `place` is (first, stop) of the outputs along every axis, `bounds` where they are cut. `reach` gives for an axis and two outputs the first input, and the one behind the last, that they see.
     """
     blocks, grid = [], [list(zip(b[:-1], b[1:])) for b in bounds]
     for place in product(*grid):
@@ -193,14 +191,24 @@ def _windows(x, axes, channel, bounds, reach, run, channels, dtype):
     return _assembled(blocks, [len(b) for b in grid], axes)
 
 
+def _reach(steps, pads, extents):
+    """What `_windows` asks of windows of one size, some steps apart."""
+
+    def reach(i, first, stop):
+        begin = first * steps[i] - pads[i][0]
+        return begin, begin + (stop - 1 - first) * steps[i] + extents[i]
+
+    return reach
+
+
 def _batched(x, ndim):
     return x[None] if x.ndim == ndim + 1 else x
 
 
 def _like(x, sizes, channel):
-    """A small array with the channels and the dtype of `x`, for the checks of a function."""
+    """A small array of zeros with the channels and the dtype of `x`, for the checks of a function."""
     shape = (1, *sizes, x.shape[channel]) if channel > 1 else (1, x.shape[channel], *sizes)
-    return np.ones(shape, x.dtype)
+    return np.zeros(shape, x.dtype)
 
 
 def _convolution(name, ndim):
@@ -238,10 +246,7 @@ def _convolution(name, ndim):
             # It is there now; what is negative crops still.
             pads = tuple((min(before, 0), min(after, 0)) for before, after in pads)
 
-        def reach(i, first, stop):
-            begin = first * steps[i] - pads[i][0]
-            return begin, begin + (stop - 1 - first) * steps[i] + extents[i]
-
+        reach = _reach(steps, pads, extents)
         y = _windows(
             x,
             axes,
@@ -368,10 +373,7 @@ def _pooling(name, ndim):
             for axis, n, s, extent, (before, _) in zip(axes, outputs, steps, extents, pads)
         ]  # fmt: skip
 
-        def reach(i, first, stop):
-            begin = first * steps[i] - pads[i][0]
-            return begin, begin + (stop - 1 - first) * steps[i] + extents[i]
-
+        reach = _reach(steps, pads, extents)
         run = _Pooling(original, (kernel, steps), options)
         y = _windows(x, axes, channel, bounds, reach, run, None, result.dtype)
         return y if np.ndim(input) == ndim + 2 else y[0]

@@ -53,7 +53,12 @@ def session(model, **options):
     onnx.reference.ReferenceEvaluator
         ``session.run(None, {"input": x})``. Weights that are constants are packed once.
     """
-    return ReferenceEvaluator(model, new_ops=[*OPERATORS, *options.pop("new_ops", ())], **options)
+    evaluator = ReferenceEvaluator(model, new_ops=[*OPERATORS, *options.pop("new_ops", ())], **options)
+    constants = set(evaluator.rt_inits_) - set(evaluator.input_names)
+    for node in evaluator.rt_nodes_:
+        if isinstance(node, _Weighted):
+            node.constant = constants.issuperset(filter(None, node.input[1:]))
+    return evaluator
 
 
 def _padding(auto_pad, pads, ndim):
@@ -79,23 +84,20 @@ class _Op(OpRun):
 
 
 class _Weighted(_Op):
-    """A node whose weights, if they stay the same, are packed once."""
+    """A node whose weights are packed once, if they are constants of the model."""
+
+    constant = False
 
     def _computed(self, function, x, weight, bias, options):
+        if not self.constant:
+            return function(x, weight, bias, **options)
         plans = self.__dict__.setdefault("plans", {})
-        key = x.shape, x.dtype, id(weight), id(bias), tuple(options.items())
-        found = plans.get(key)
-        if found is None:
-            # Seen for the first time: it may be the last time, too.
+        key = x.shape, x.dtype
+        if key not in plans:
             if len(plans) >= _MOST_PLANS:
                 plans.clear()
-            plans[key] = (weight, bias, None)
-            return function(x, weight, bias, **options)
-        weight, bias, made = found
-        if made is None:
-            made = plan(function, x, weight, bias, **options)
-            plans[key] = weight, bias, made
-        return made(x)
+            plans[key] = plan(function, x, weight, bias, **options)
+        return plans[key](x)
 
 
 class Conv(_Weighted):

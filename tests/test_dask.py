@@ -138,6 +138,12 @@ def test_a_cluster_of_processes():
     )
 
 
+def test_integers_that_fit_are_not_refused():
+    x, w = np.full((1, 40, 6, 6), 2, np.int8), np.ones((1, 40, 1, 1), np.int8)
+    y = fastconv.dask.conv2d(da.from_array(x - 1, chunks=(1, 40, 3, 6)), 2 * w)
+    assert (y.compute() == 80).all()
+
+
 def test_layers_travel_and_pack_once():
     x, w = np.ones((1, 2, 8, 8)), np.ones((3, 2, 3, 3))
     layer = fastconv.dask._Layer(fastconv.conv2d, w, None, {"groups": 1})

@@ -213,6 +213,32 @@ def test_zeros_of_a_kernel_are_no_part_of_it():
     assert np.isnan(ndimage.correlate(x, cross)).sum() == 5
 
 
+def test_zeros_of_a_kernel_where_the_result_is_written_over_the_input():
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0.0]])
+    x = np.random.default_rng(8).random((6, 7))
+    x[2, 3] = np.nan
+    wanted = scipy.ndimage.correlate(x, cross)
+    np.testing.assert_allclose(ndimage.correlate(x, cross, output=x), wanted, atol=1e-12)
+
+
+def test_large_numbers_are_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isfinite(ndimage.laplace(np.full((500, 500), 1e36, np.float32))).all()
+
+
+@pytest.mark.parametrize("cval", [0.5, -3, 300, 70_000])
+def test_whole_weights_and_what_is_beyond_the_border(cval):
+    x = numbers(np.random.default_rng(7), (20, 30), "uint8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for output in (np.uint8, np.int16, np.uint16):
+            check("correlate1d", x, [40_000, -1, 7], mode="constant", cval=cval, output=output)
+            check("sobel", x, mode="constant", cval=cval, output=output)
+    for name in ("sobel", "laplace"):  # no such number: whatever it converts to, it is no error
+        assert getattr(ndimage, name)(x, mode="constant", cval=np.nan).shape == x.shape
+
+
 def test_structures_that_are_not_flat_and_odd_dtypes_are_scipys():
     rng = np.random.default_rng(3)
     x = rng.random((8, 9))

@@ -133,6 +133,26 @@ def test_a_model_is_accelerated_and_put_back():
     assert "forward" not in vars(model[0])
 
 
+def test_layers_take_inputs_without_a_batch():
+    for layer, shape in (
+        (nn.Conv2d(3, 4, 3), (3, 8, 8)),
+        (nn.Conv3d(3, 4, 3), (3, 6, 6, 6)),
+        (nn.MaxPool2d(2), (3, 8, 8)),
+    ):
+        x = torch.randn(shape)
+        # In memory this one might be a batch with its channels last.
+        for one in (
+            x,
+            x.permute(0, *range(2, x.ndim), 1)
+            .contiguous()
+            .permute(0, x.ndim - 1, *range(1, x.ndim - 1)),
+        ):
+            with torch.no_grad():
+                wanted = layer(one)
+                with ours.accelerate(layer):
+                    torch.testing.assert_close(layer(one), wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_compiled_as_one_graph():
     model, x = network()[:5], torch.randn(2, 3, 16, 16)
     wanted = model(x)

@@ -3,7 +3,7 @@
 Change ``from scipy import ndimage`` to ``from fastconv import ndimage``. Arguments, results, dtypes,
 warnings and errors are SciPy's. Results of integer dtypes, and what is computed from integers, are equal to
 the last bit; floats differ by rounding at most, and float32 stays float32, as precise as
-``docs/precision.md`` says. Arrays with a mask are refused. What the engine has no way for is handed to
+``docs/precision.md`` says. Arrays with masked elements are refused. What the engine has no way for is handed to
 SciPy; ``fastconv.explain(fastconv.ndimage.sobel, image)`` tells.
 
 ======================================================  ===================================================

@@ -37,7 +37,7 @@ def correlate1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, 
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As SciPy does; TypeError for an array with a mask.
+        As SciPy does; TypeError for an array with masked elements.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def correlate1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, 
     >>> ndimage.correlate1d(np.array([2, 8, 0, 4, 1, 9, 9, 0]), weights=[1, 3])
     array([ 8, 26,  8, 12,  7, 28, 36,  9])
     """
-    input, weights = unmasked("correlate1d", input=input, weights=weights)
+    input, weights = unmasked("correlate1d", input, weights)
     return _correlate1d(input, weights, axis, output, mode, cval, origin)
 
 
@@ -95,7 +95,7 @@ def convolve1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, o
     >>> ndimage.convolve1d(np.array([2, 8, 0, 4, 1, 9, 9, 0]), weights=[1, 3])
     array([14, 24,  4, 13, 12, 36, 27,  0])
     """
-    input, weights = unmasked("convolve1d", input=input, weights=weights)
+    input, weights = unmasked("convolve1d", input, weights)
     weights = weights[::-1]
     origin = -origin
     if not weights.shape[0] & 1:
@@ -126,7 +126,7 @@ def correlate(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As SciPy does; TypeError for an array with a mask.
+        As SciPy does; TypeError for an array with masked elements.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def correlate(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *
            [2., 3., 2.],
            [1., 2., 2.]])
     """
-    input, weights = unmasked("correlate", input=input, weights=weights)
+    input, weights = unmasked("correlate", input, weights)
     if weights.dtype.kind == "c":
         weights = weights.conj()
     return _correlate(input, weights, output, mode, cval, origin, False, axes)
@@ -157,7 +157,7 @@ def convolve(input, weights, output=None, mode="reflect", cval=0.0, origin=0, *,
            [2., 3., 1.],
            [0., 2., 3.]])
     """
-    input, weights = unmasked("convolve", input=input, weights=weights)
+    input, weights = unmasked("convolve", input, weights)
     return _correlate(input, weights, output, mode, cval, origin, True, axes)
 
 

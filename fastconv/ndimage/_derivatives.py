@@ -28,7 +28,7 @@ def sobel(input, axis=-1, output=None, mode="reflect", cval=0.0):
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As SciPy does; TypeError for an array with a mask.
+        As SciPy does; TypeError for an array with masked elements.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None):
            [  0,   9, -18,   9,   0],
            [  0,   9, -18,   9,   0]])
     """
-    (input,) = unmasked("laplace", input=input)
+    (input,) = unmasked("laplace", input)
     along = axes_of(axes, input.ndim)
     modes = each(mode, len(along))
     if input.dtype.char in REAL and 1 < len(along) <= 3 and len(set(modes)) == 1:
@@ -100,7 +100,7 @@ _PREWITT = np.array([1.0, 1, 1])
 
 
 def _smoothed(op, input, axis, output, mode, cval, smoothing):
-    (input,) = unmasked(op, input=input)
+    (input,) = unmasked(op, input)
     axis = axis_of(axis, input.ndim)
     output = output_of(output, input)
     modes = [mode_of(m) for m in each(mode, input.ndim)]

@@ -10,6 +10,7 @@ import numpy as np
 cimport numpy as cnp
 from libc.string cimport memcpy, memset
 
+from fastconv._algorithms._direct cimport tile_count
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport extremum_kernels, fc_extremum_kernel
@@ -75,20 +76,16 @@ def extrema(cnp.ndarray x, cnp.ndarray y, bint minimum, reach, slide, runs, show
     w.pitch = ((w.columns + w.reach[2] - 1) * w.item + 63) // 64 * 64 + 64
     rows = BOX // (w.reach[0] * w.pitch) - w.reach[1] + 1
     w.rows = min(w.size[2], max(rows, 2 * w.reach[1]))
-    while w.rows > 2 * w.reach[1] + 4 and w.size[0] * w.size[1] * _parts(w.size[2], w.rows) * _parts(w.size[3], w.columns) < 2 * threads:
+    while w.rows > 2 * w.reach[1] + 4 and w.size[0] * w.size[1] * tile_count(w.size[2], w.rows) * tile_count(w.size[3], w.columns) < 2 * threads:
         w.rows = (w.rows + 1) // 2
     w.height = w.rows + w.reach[1] - 1
     w.box = w.reach[0] * w.height * w.pitch
-    w.across, w.down = _parts(w.size[3], w.columns), _parts(w.size[2], w.rows)
+    w.across, w.down = tile_count(w.size[3], w.columns), tile_count(w.size[2], w.rows)
     w.scratch_bytes = w.box + w.rows * w.columns * w.item + 128
     cdef Scratch scratch = acquire(threads * w.scratch_bytes)
     w.scratch = scratch.data
     with nogil:
         share(_block, &w, w.size[0] * w.size[1] * w.across * w.down, threads)
-
-
-cdef inline Py_ssize_t _parts(Py_ssize_t n, Py_ssize_t part) noexcept nogil:
-    return (n + part - 1) // part
 
 
 cdef void _block(const void* work, Py_ssize_t task, int thread) noexcept nogil:

@@ -37,7 +37,7 @@ def gaussian_filter1d(
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As SciPy does; TypeError for an array with a mask.
+        As SciPy does; TypeError for an array with masked elements.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def gaussian_filter(
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As SciPy does; TypeError for an array with a mask.
+        As SciPy does; TypeError for an array with masked elements.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def gaussian_filter(
            [29, 31, 33, 34, 36],
            [35, 37, 39, 40, 42]])
     """
-    (input,) = unmasked("gaussian_filter", input=input)
+    (input,) = unmasked("gaussian_filter", input)
     output = output_of(output, input)
     axes = axes_of(axes, input.ndim)
     options = zip(axes, *(each(o, len(axes)) for o in (sigma, order, mode, radius)))
@@ -105,7 +105,7 @@ def gaussian_laplace(input, sigma, output=None, mode="reflect", cval=0.0, *, axe
     >>> ndimage.gaussian_laplace(np.eye(5), 1)[2].round(3)
     array([ 0.208, -0.073, -0.27 , -0.073,  0.208])
     """
-    (input,) = unmasked("gaussian_laplace", input=input)
+    (input,) = unmasked("gaussian_laplace", input)
     derivative = _derivative(input, sigma, axes, cval, 2, kwargs)
     return summed(input, derivative, output, mode, axes)
 
@@ -124,7 +124,7 @@ def gaussian_gradient_magnitude(
     >>> ndimage.gaussian_gradient_magnitude(np.eye(5), 1)[2].round(3)
     array([0.16 , 0.156, 0.   , 0.156, 0.16 ])
     """
-    (input,) = unmasked("gaussian_gradient_magnitude", input=input)
+    (input,) = unmasked("gaussian_gradient_magnitude", input)
     derivative = _derivative(input, sigma, axes, cval, 1, kwargs)
     return magnitude(input, derivative, output, mode, axes)
 

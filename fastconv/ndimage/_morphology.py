@@ -32,7 +32,7 @@ def maximum_filter1d(input, size, axis=-1, output=None, mode="reflect", cval=0.0
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As SciPy does; TypeError for an array with a mask.
+        As SciPy does; TypeError for an array with masked elements.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def maximum_filter(
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As SciPy does; TypeError for an array with a mask.
+        As SciPy does; TypeError for an array with masked elements.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def grey_erosion(
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As SciPy does; TypeError for an array with a mask.
+        As SciPy does; TypeError for an array with masked elements.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def grey_dilation(
     """
     if size is None and footprint is None and structure is None:
         raise ValueError("size, footprint, or structure must be specified")
-    (input,) = unmasked("grey_dilation", input=input)
+    (input,) = unmasked("grey_dilation", input)
     window = footprint if footprint is not None else structure
     if footprint is not None:
         footprint = _reversed(footprint)
@@ -193,7 +193,7 @@ def _reversed(window):
 
 
 def _along(op, input, size, axis, output, mode, cval, origin, minimum):
-    (input,) = unmasked(op, input=input)
+    (input,) = unmasked(op, input)
     _check_real(input)
     axis = axis_of(axis, input.ndim)
     if size < 1:
@@ -207,7 +207,7 @@ def _along(op, input, size, axis, output, mode, cval, origin, minimum):
 def _over(op, input, size, footprint, structure, output, mode, cval, origin, axes, minimum):
     if size is not None and footprint is not None:
         warnings.warn("ignoring size because footprint is set", UserWarning, stacklevel=3)
-    (input,) = unmasked(op, input=input)
+    (input,) = unmasked(op, input)
     if structure is not None:
         structure = np.asarray(structure, np.float64)
         if footprint is None:

@@ -1,4 +1,3 @@
-# cython: initializedcheck=False
 """Sums in float64, in SciPy's order and so with its results to the last bit, of arrays of any dtype.
 
 Results that are integers are cut off, and 9.999... is 9: they are SciPy's only if the sums are. A task
@@ -11,6 +10,7 @@ import numpy as np
 cimport numpy as cnp
 from libc.string cimport memcpy, memmove, memset
 
+from fastconv._algorithms._direct cimport tile_count
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport fc_ordered, fc_ordered_kernels, fc_transpose_kernel, kernels, ordered_kernels
@@ -71,9 +71,10 @@ def correlate(cnp.ndarray x, cnp.ndarray y, kernel, shown, before, first, second
     if not y.size:
         return
     tables = [np.ascontiguousarray(a, np.intp) for a in (*shown, first, second)]
-    dtype = np.int16 if modular else np.float64
-    cdef cnp.ndarray taps = np.ascontiguousarray(weights).astype(dtype)
-    cdef cnp.ndarray value = np.array([around]).astype(dtype)
+    # Whole numbers wrap on their way to 16 bits; of floats that would be undefined.
+    wide, dtype = (np.int64, np.int16) if modular else (np.float64, np.float64)
+    cdef cnp.ndarray taps = np.ascontiguousarray(weights, wide).astype(dtype)
+    cdef cnp.ndarray value = np.array([around]).astype(wide).astype(dtype)
     memset(&w, 0, sizeof(w))
     _operands(&w, x, y, modular)
     for i in range(3):
@@ -91,11 +92,11 @@ def correlate(cnp.ndarray x, cnp.ndarray y, kernel, shown, before, first, second
     w.pitch = _whole(w.pitch * w.item, 64) // w.item + 64 // w.item  # lines of a cache, but no power of two of them
     rows = BOX // (w.kernel[0] * w.pitch * w.item) - w.kernel[1] + 1
     w.rows = min(w.size[2], max(rows, w.kernel[1]))
-    while w.rows > max(8, w.kernel[1]) and w.size[0] * w.size[1] * _parts(w.size[2], w.rows) * _parts(w.size[3], w.columns) < 2 * threads:
+    while w.rows > max(8, w.kernel[1]) and w.size[0] * w.size[1] * tile_count(w.size[2], w.rows) * tile_count(w.size[3], w.columns) < 2 * threads:
         w.rows = (w.rows + 1) // 2
     w.height = w.rows + w.kernel[1] - 1
     w.box = w.kernel[0] * w.height * w.pitch
-    w.across, w.down = _parts(w.size[3], w.columns), _parts(w.size[2], w.rows)
+    w.across, w.down = tile_count(w.size[3], w.columns), tile_count(w.size[2], w.rows)
     w.scratch_bytes = _whole((w.box + _whole(w.columns, w.k.block)) * w.item + (2 * w.terms + 64) * sizeof(void*), 64)
     cdef Scratch scratch = acquire(threads * w.scratch_bytes)
     w.scratch = scratch.data
@@ -118,12 +119,12 @@ def means(cnp.ndarray x, cnp.ndarray y, shown, Py_ssize_t before, Py_ssize_t siz
     # Lanes are neighbours in memory; where there are too few, they are lines.
     w.down = w.size[3] < w.k.block
     lines = w.size[0] if w.down else w.size[3]
-    w.columns = min(<Py_ssize_t> (LINES // 2 if w.down else LINES), _whole(_parts(lines, threads), w.k.block))
+    w.columns = min(<Py_ssize_t> (LINES // 2 if w.down else LINES), _whole(tile_count(lines, threads), w.k.block))
     if size > 1 << 14:
         w.columns = w.k.block
     w.pitch = w.columns + 8
     w.rows = min(w.size[2], max(<Py_ssize_t> STEPS, size))
-    w.across = _parts(lines, w.columns)
+    w.across = tile_count(lines, w.columns)
     w.box = (w.rows + size) * w.pitch
     w.line = (w.rows + size + 7) // 8 * 8 + 8
     w.transpose = kernels(1).transpose
@@ -148,12 +149,8 @@ cdef int _operands(Work* w, cnp.ndarray x, cnp.ndarray y, bint modular) except -
     return 0
 
 
-cdef inline Py_ssize_t _parts(Py_ssize_t n, Py_ssize_t part) noexcept nogil:
-    return (n + part - 1) // part
-
-
 cdef inline Py_ssize_t _whole(Py_ssize_t n, Py_ssize_t part) noexcept nogil:
-    return _parts(n, part) * part
+    return tile_count(n, part) * part
 
 
 cdef void _sums(const void* work, Py_ssize_t task, int thread) noexcept nogil:

@@ -46,20 +46,30 @@ def correlate(x, y, weights, mode, around, befores):
     weights = weights.reshape(kernel)
     befores = folded.spread([befores[i] for i in axes], 0)
     if not _is_convolved(x, y):
-        keep = np.argwhere(np.abs(weights) > _NOTHING)
-        values = weights[tuple(keep.T)]
-        if not len(keep):
-            keep, values = np.zeros((1, weights.ndim), int), np.zeros(1)
-        _in_order(x, y, folded, kernel, keep, keep, values, 0, mode, around, befores)
+        _sum_kept(x, y, folded, kernel, weights, mode, around, befores)
         return True
+    holes = y.dtype.kind == "f" and (np.abs(weights) <= _NOTHING).any()
+    if holes and np.may_share_memory(x, y):
+        x = x.copy()  # which is read once more
     _convolve(x, y, folded, weights, mode, around, befores)
-    if (np.abs(weights) <= _NOTHING).any() and not np.isfinite(y.sum()) and y.dtype.kind == "f":
+    if holes and not _is_finite(y):
         # Zeros are no part of the kernel, whatever they meet.
-        keep = np.argwhere(np.abs(weights) > _NOTHING)
-        if len(keep):
-            values = weights[tuple(keep.T)]
-            _in_order(x, y, folded, kernel, keep, keep, values, 0, mode, around, befores)
+        _sum_kept(x, y, folded, kernel, weights, mode, around, befores)
     return True
+
+
+def _is_finite(y):
+    """Whether all numbers are finite; their sum says so, or that they are large."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(y.sum()))
+
+
+def _sum_kept(x, y, folded, kernel, weights, mode, around, befores):
+    """In order, over the weights that are not zero."""
+    keep = np.argwhere(np.abs(weights) > _NOTHING)
+    if not len(keep):
+        keep = np.zeros((1, weights.ndim), int)
+    _in_order(x, y, folded, kernel, keep, keep, weights[tuple(keep.T)], 0, mode, around, befores)
 
 
 def correlate1d(x, y, weights, axis, mode, around, before):
@@ -214,10 +224,10 @@ def _in_order(x, y, folded, kernel, first, second, values, pairs, mode, around, 
 
 def _is_modular(x, y, weights, around):
     """Whether sums are whole numbers that a conversion to the result's dtype would wrap anyway."""
-    if x.dtype.char not in _SMALL or y.dtype.char not in _SMALL or around != int(around or 0):
+    if x.dtype.char not in _SMALL or y.dtype.char not in _SMALL or not float(around).is_integer():
         return False
     largest = max(2 ** (8 * x.itemsize), abs(around))
-    return not (weights % 1).any() and np.abs(weights).sum() * largest < 2**31
+    return bool(np.abs(weights).sum() * largest < 2**31 and not (weights % 1).any())
 
 
 def _terms(weights):

@@ -29,7 +29,7 @@ def uniform_filter1d(input, size, axis=-1, output=None, mode="reflect", cval=0.0
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As SciPy does; TypeError for an array with a mask.
+        As SciPy does; TypeError for an array with masked elements.
 
     Notes
     -----
@@ -42,7 +42,7 @@ def uniform_filter1d(input, size, axis=-1, output=None, mode="reflect", cval=0.0
     >>> ndimage.uniform_filter1d([2, 8, 0, 4, 1, 9, 9, 0], size=3)
     array([4, 3, 4, 1, 4, 6, 6, 3])
     """
-    (input,) = unmasked("uniform_filter1d", input=input)
+    (input,) = unmasked("uniform_filter1d", input)
     axis = axis_of(axis, input.ndim)
     if size < 1:
         raise RuntimeError("incorrect filter size")
@@ -70,7 +70,7 @@ def uniform_filter(input, size=3, output=None, mode="reflect", cval=0.0, origin=
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As SciPy does; TypeError for an array with a mask.
+        As SciPy does; TypeError for an array with masked elements.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def uniform_filter(input, size=3, output=None, mode="reflect", cval=0.0, origin=
            [3., 3., 3.],
            [1., 3., 5.]])
     """
-    (input,) = unmasked("uniform_filter", input=input)
+    (input,) = unmasked("uniform_filter", input)
     output = output_of(output, input, input.dtype.kind == "c")
     axes = axes_of(axes, input.ndim)
     sizes, origins, modes = (each(o, len(axes)) for o in (size, origin, mode))

@@ -1,7 +1,7 @@
 """SciPy's names over our engine: convolution and FIR filters of `scipy.signal`, with their signatures.
 
 Change ``from scipy import signal`` to ``from fastconv import signal`` for these functions. Arguments, results,
-dtypes and errors are SciPy's; integers are exact; arrays with a mask are refused. What the engine has no way
+dtypes and errors are SciPy's; integers are exact; arrays with masked elements are refused. What the engine has no way
 for is handed to SciPy; ``fastconv.explain(fastconv.signal.convolve, x, h)`` tells.
 
 =============================================  =============

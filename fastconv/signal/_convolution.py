@@ -10,7 +10,7 @@ from scipy.signal import fftconvolve as scipy_fftconvolve
 from scipy.signal import oaconvolve as scipy_oaconvolve
 
 from .._scipy import hand_over, tell, unmasked
-from ._engine import as_parts, product, result_type
+from ._engine import as_parts, product, region, result_type
 
 _MODES = ("valid", "same", "full")
 # Products of so few numbers of one axis are NumPy's.
@@ -40,7 +40,7 @@ def convolve(in1, in2, mode="full", method="auto"):
     ValueError
         As SciPy does.
     TypeError
-        For an array with a mask.
+        For an array with masked elements.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def convolve(in1, in2, mode="full", method="auto"):
     >>> signal.convolve([1, 2, 3], [0, 1, 0.5])
     array([0. , 1. , 2.5, 4. , 1.5])
     """
-    in1, in2 = unmasked("convolve", in1=in1, in2=in2)
+    in1, in2 = unmasked("convolve", in1, in2)
     if in1.ndim != in2.ndim:
         raise ValueError("volume and kernel should have the same dimensionality")
     if not in1.ndim:
@@ -70,7 +70,7 @@ def correlate(in1, in2, mode="full", method="auto"):
     >>> signal.correlate([1, 2, 3], [0, 1, 0.5])
     array([0.5, 2. , 3.5, 3. , 0. ])
     """
-    in1, in2 = unmasked("correlate", in1=in1, in2=in2)
+    in1, in2 = unmasked("correlate", in1, in2)
     if in1.ndim != in2.ndim:
         raise ValueError("in1 and in2 should have the same dimensionality")
     if not in1.ndim:
@@ -103,7 +103,7 @@ def fftconvolve(in1, in2, mode="full", axes=None):
     ValueError
         As SciPy does.
     TypeError
-        For an array with a mask.
+        For an array with masked elements.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def oaconvolve(in1, in2, mode="full", axes=None):
 def choose_conv_method(in1, in2, mode="full", measure=False):
     """The `method` of SciPy's `convolve` that is faster there, as `scipy.signal.choose_conv_method`.
 
-    Here ``method="auto"`` is always at least as good: the engine chooses among more than two.
+    ``method="auto"`` does not use it here: the engine chooses among more than two.
     ``fastconv.explain(fastconv.signal.convolve, in1, in2)`` tells what it takes.
 
     Parameters
@@ -193,12 +193,11 @@ def _convolved(theirs, x, h, given, mode, method, other=None):
     return hand_over(theirs, _OTHER, x if other is None else other, given, mode, method)
 
 
-def _part(x, h, dtype, mode, axes, method):
-    """The part of a convolution that `mode` says, in `dtype`."""
-    starts, sizes = [], []
-    for n, k in zip(x.shape, h.shape):
-        starts.append({"full": 0, "same": (k - 1) // 2, "valid": k - 1}[mode])
-        sizes.append({"full": n + k - 1, "same": n, "valid": n - k + 1}[mode])
+def _part(x, h, dtype, mode, axes, method="auto"):
+    """The part of a convolution along `axes` that `mode` says, in `dtype`; None if they are too many."""
+    starts, sizes = [0] * x.ndim, [0] * x.ndim
+    for a in axes:
+        starts[a], sizes[a] = region(mode, x.shape[a], h.shape[a])
     if dtype.kind in "fc":
         x, h = as_parts(dtype, x, h)
     y = product(x, h, starts, sizes, axes, method)
@@ -207,7 +206,7 @@ def _part(x, h, dtype, mode, axes, method):
 
 
 def _along(op, theirs, in1, in2, mode, axes):
-    x, h = unmasked(op, in1=in1, in2=in2)
+    x, h = unmasked(op, in1, in2)
     if x.ndim != h.ndim:
         raise ValueError("in1 and in2 should have the same dimensionality")
     if not x.ndim or not x.size or not h.size or mode not in _MODES:
@@ -229,23 +228,12 @@ def _along(op, theirs, in1, in2, mode, axes):
     if not fits:
         return hand_over(theirs, "nothing to convolve along", x, h, mode, axes)
     shape = x.shape
-    y = _part_along(x, h, dtype, mode, along)
+    y = _part(x, h, dtype, mode, along)
     if y is None:
         return hand_over(theirs, _OTHER, x, h, mode, axes)
     if mode == "same" and y.shape != shape:
         y = y[tuple(slice((m - n) // 2, (m - n) // 2 + n) for m, n in zip(y.shape, shape))].copy()
     return y
-
-
-def _part_along(x, h, dtype, mode, axes):
-    x, h = as_parts(dtype, x, h)
-    starts, sizes = [0] * x.ndim, [0] * x.ndim
-    for a in axes:
-        n, k = x.shape[a], h.shape[a]
-        starts[a] = {"full": 0, "same": (k - 1) // 2, "valid": k - 1}[mode]
-        sizes[a] = {"full": n + k - 1, "same": n, "valid": n - k + 1}[mode]
-    y = product(x, h, starts, sizes, axes)
-    return None if y is None else np.ascontiguousarray(y, dtype)
 
 
 def _axes(ndim, axes):

@@ -84,6 +84,11 @@ def product(x, h, starts, sizes, axes, method="auto", mode="zeros", value=0):
     return y.reshape(shape).transpose(np.argsort(order))
 
 
+def region(mode, n, k):
+    """(start, size) of what a mode keeps of the full convolution of `n` elements and `k`."""
+    return {"full": (0, n + k - 1), "same": ((k - 1) // 2, n), "valid": (k - 1, n - k + 1)}[mode]
+
+
 def _padding(x, h, axis, starts, sizes):
     """(before, after) for results from a start on; negative where inputs reach none of them."""
     n, k = x.shape[axis], h.shape[axis]

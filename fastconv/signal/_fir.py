@@ -14,6 +14,8 @@ from ._engine import FLOATS
 _WASTE = 1.5
 # Products, of a whole call and of one phase, that are worth a call to the engine.
 _FEW, _MANY = 1 << 13, 1 << 18
+# So many signals side by side are channels for one filter; more, or for several, they are rows of an image.
+_CHANNELS = 32
 
 
 def lfilter(b, a, x, axis=-1, zi=None):
@@ -40,7 +42,7 @@ def lfilter(b, a, x, axis=-1, zi=None):
     ValueError, NotImplementedError
         As SciPy does.
     TypeError
-        For an array with a mask.
+        For an array with masked elements.
 
     Examples
     --------
@@ -49,7 +51,7 @@ def lfilter(b, a, x, axis=-1, zi=None):
     array([0.5, 2. , 4. , 6. ])
     """
     given = b, a, x
-    b, a, x = unmasked("lfilter", b=b, a=a, x=x)
+    b, a, x = unmasked("lfilter", b, a, x)
     b, a = np.atleast_1d(b, a)
     zi = None if zi is None else np.asarray(zi)
     arrays = (b, a, x) if zi is None else (b, a, x, zi)
@@ -79,7 +81,7 @@ def lfilter(b, a, x, axis=-1, zi=None):
 
 
 def upfirdn(h, x, up=1, down=1, axis=-1, mode="constant", cval=0):
-    """Zeros between samples, a FIR filter, and every so manieth of what it gives, as `scipy.signal.upfirdn`.
+    """Zeros between samples, a FIR filter, and every few of its results, as `scipy.signal.upfirdn`.
 
     Parameters
     ----------
@@ -103,7 +105,7 @@ def upfirdn(h, x, up=1, down=1, axis=-1, mode="constant", cval=0):
     ValueError
         As SciPy does.
     TypeError
-        For an array with a mask.
+        For an array with masked elements.
 
     Examples
     --------
@@ -113,7 +115,7 @@ def upfirdn(h, x, up=1, down=1, axis=-1, mode="constant", cval=0):
     """
     if h.__class__ is x.__class__ is np.ndarray and x.size * h.size <= _FEW:
         return hand_over(scipy_upfirdn, "few numbers", h, x, up, down, axis, mode, cval)
-    h, x = unmasked("upfirdn", h=h, x=x)
+    h, x = unmasked("upfirdn", h, x)
     dtype = np.result_type(h.dtype, x.dtype, np.float32)
     plain = mode == "constant" and not cval and h.ndim == 1 and h.size and x.size and x.ndim
     if (
@@ -180,11 +182,18 @@ def _sums(signals, kernels, before, size, step):
     """Correlations of ``(batch, 1, samples, others)`` with every kernel: ``(batch, kernel, size, others)``."""
     after = (size - 1) * step + kernels.shape[1] - signals.shape[2] - before
     options = dict(stride=step, padding=((before, after),))
-    if signals.shape[3] == 1:
+    others = signals.shape[3]
+    if others == 1:
         run, signals, weight = conv.conv1d, signals[..., 0], kernels[:, None]
+    elif others <= _CHANNELS and len(kernels) == 1:
+        run, signals = conv.conv1d, signals[:, 0]
+        weight = np.broadcast_to(kernels, (others, 1, kernels.shape[1]))
+        options.update(groups=others, data_format="channels_last")
     else:
         run, weight = conv.conv2d, kernels[:, None, :, None]
         options = dict(stride=(step, 1), padding=((before, after), (0, 0)))
     tell_choice(run, signals, weight, options)
     y = run(signals, weight, **options)
-    return y if y.ndim == 4 else y[..., None]
+    if y.ndim == 4:
+        return y
+    return y[..., None] if others == 1 else y[:, None]

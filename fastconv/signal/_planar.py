@@ -6,7 +6,7 @@ from scipy.signal import correlate2d as scipy_correlate2d
 
 from .._scipy import INTEGERS, hand_over, unmasked
 from ._convolution import _in_order
-from ._engine import FLOATS, as_parts, product, result_type
+from ._engine import FLOATS, as_parts, product, region, result_type
 
 # SciPy's names of what is beyond the border -> ours.
 # Products that cost less than a call to the engine.
@@ -41,7 +41,7 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     ValueError
         As SciPy does.
     TypeError
-        For an array with a mask.
+        For an array with masked elements.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     """
     if in1.__class__ is in2.__class__ is np.ndarray and in1.size * in2.size <= _FEW:
         return hand_over(scipy_convolve2d, _CHEAP, in1, in2, mode, boundary, fillvalue)
-    x, h = unmasked("convolve2d", in1=in1, in2=in2)
+    x, h = unmasked("convolve2d", in1, in2)
     if not x.ndim == h.ndim == 2:
         raise ValueError("convolve2d inputs must both be 2-D arrays")
     x, h = _in_order(x, h, mode)
@@ -77,7 +77,7 @@ def correlate2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     """
     if in1.__class__ is in2.__class__ is np.ndarray and in1.size * in2.size <= _FEW:
         return hand_over(scipy_correlate2d, _CHEAP, in1, in2, mode, boundary, fillvalue)
-    x, h = unmasked("correlate2d", in1=in1, in2=in2)
+    x, h = unmasked("correlate2d", in1, in2)
     if not x.ndim == h.ndim == 2:
         raise ValueError("correlate2d inputs must both be 2-D arrays")
     larger, smaller = _in_order(x, h, mode)
@@ -108,12 +108,10 @@ def _bordered(theirs, x, h, given, mode, boundary, fillvalue):
         return hand_over(
             theirs, "a complex number around real ones", x, given, mode, boundary, fillvalue
         )
-    # The middle of an even kernel is the later element for one of them, and the earlier one reversed.
-    middle = 1 if theirs is scipy_convolve2d else 0
-    starts = [{"full": 0, "same": (k - middle) // 2, "valid": k - 1}[mode] for k in h.shape]
-    sizes = [
-        {"full": n + k - 1, "same": n, "valid": n - k + 1}[mode] for n, k in zip(x.shape, h.shape)
-    ]  # fmt: skip
+    starts, sizes = zip(*(region(mode, n, k) for n, k in zip(x.shape, h.shape)))
+    if mode == "same" and theirs is scipy_correlate2d:
+        # Its kernel came reversed: the middle of an even one is the other element.
+        starts = tuple(k // 2 for k in h.shape)
     around = 0
     if ours == "constant":
         with np.errstate(all="ignore"):

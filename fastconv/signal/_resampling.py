@@ -41,7 +41,7 @@ def resample_poly(x, up, down, axis=0, window=("kaiser", 5.0), padtype="constant
     ValueError
         As SciPy does.
     TypeError
-        For an array with a mask.
+        For an array with masked elements.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def resample_poly(x, up, down, axis=0, window=("kaiser", 5.0), padtype="constant
     >>> signal.resample_poly(np.ones(60), 2, 3)[18:22].round(2)
     array([1., 1., 1., 1.])
     """
-    (x,) = unmasked("resample_poly", x=x)
+    (x,) = unmasked("resample_poly", x)
     ours = x.dtype.char in FLOATS and x.ndim and x.size and up == int(up) >= 1 and down == int(down) >= 1
     ours = ours and (padtype in _BACKGROUNDS and cval is None or padtype == "constant" and not cval)
     given = isinstance(window, (list, np.ndarray))
@@ -112,7 +112,7 @@ def decimate(x, q, n=None, ftype="iir", axis=-1, zero_phase=True):
     ValueError
         As SciPy does.
     TypeError
-        For an array with a mask.
+        For an array with masked elements.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def decimate(x, q, n=None, ftype="iir", axis=-1, zero_phase=True):
     >>> signal.decimate(np.arange(100.0), 10, ftype="fir").shape
     (10,)
     """
-    (x,) = unmasked("decimate", x=x)
+    (x,) = unmasked("decimate", x)
     b = _fir(x, q, n, ftype) if x.ndim and x.size else None
     if b is None:
         return hand_over(scipy_decimate, "a filter with feedback", x, q, n, ftype, axis, zero_phase)

@@ -45,11 +45,8 @@ def layout(last):
 
 def empty_like_result(x, shape):
     """A tensor without data, of the memory format that results for `x` have."""
-    form = _LAST.get(x.ndim)
     y = x.new_empty(shape)
-    if form is not None and x.is_contiguous(memory_format=form) and not x.is_contiguous():
-        y = y.to(memory_format=form)
-    return y
+    return y.to(memory_format=_LAST[x.ndim]) if is_last(x) else y
 
 
 def threads():

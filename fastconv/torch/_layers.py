@@ -129,7 +129,9 @@ class _Convolution(_Layer):
             return self._theirs(x, output_size)
         if not taken or x.dtype not in (torch.float32, torch.float64):
             return self._theirs(x)
-        if torch.compiler.is_compiling() or torch.is_grad_enabled() or isinstance(layer.padding, str):
+        # Of inputs without a batch the operator sees to it.
+        general = x.ndim != weight.ndim or isinstance(layer.padding, str)
+        if general or torch.compiler.is_compiling() or torch.is_grad_enabled():
             return self._operator(x, weight, layer.bias, **self._options())
         last = is_last(x)
         with threads():
