@@ -5,7 +5,6 @@ input is that convolution of ``grad_output``, and the gradient to the weight tha
 convolution, with ``grad_output`` as its input and ``input`` as the gradient of its output.
 """
 
-import numpy as np
 
 from .._core.arguments import as_array
 from .._core.settings import current
