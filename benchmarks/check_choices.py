@@ -124,7 +124,6 @@ def choices_of(case, layout, tune):
             if tune is not None:
                 planner.tune(problem, settings, prepacked=prepacked, seconds=tune)
             chosen = planner.choose(problem, settings, prepacked=prepacked).room.name
-            Choice(case, layout, settings, prepacked, chosen)
             able = [
                 c for c in planner.candidates(problem, settings, prepacked=prepacked)
                 if c.refusal is None
