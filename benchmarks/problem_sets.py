@@ -44,6 +44,7 @@ class Case(NamedTuple):
     bias: bool
     weight: str  # "normal", or the name of an image filter
     count: int  # how often the layer occurs in its network
+    dtype: str = "float32"
 
     @property
     def ndim(self):
@@ -62,14 +63,14 @@ class Case(NamedTuple):
 
     @property
     def bytes(self):
-        """Bytes of the float32 operands and the results: the least that has to move."""
+        """Bytes of the operands and the results: the least that has to move."""
         elements = self.batch * self.in_channels * prod(self.input)
         elements += self.batch * self.out_channels * prod(self.output)
         if self.op in CONVOLUTIONS:
             elements += prod(self.weight_shape)
         if self.op == "conv_grad":  # the input and the weight, and their gradients
             elements += self.batch * self.in_channels * prod(self.input) + prod(self.weight_shape)
-        return 4 * elements
+        return np.dtype(self.dtype).itemsize * elements
 
     @property
     def symmetric(self):
@@ -103,28 +104,29 @@ class Case(NamedTuple):
     def output_shape(self, layout):
         return self.shape(self.out_channels, self.output, layout)
 
-    def spelling(self, layout="channels_first", dtype="float32"):
+    def spelling(self, layout="channels_first"):
         """The library's one-line spelling of the problem; for gradients, of the convolution."""
         from fastconv._core.problem import Problem
 
         pad_begin, pad_end = zip(*self.padding)
         return str(
             Problem(
-                "conv" if self.op in CONVOLUTIONS else self.op.removesuffix("_grad"), dtype, layout, self.batch, self.in_channels, self.out_channels,
+                "conv" if self.op in CONVOLUTIONS else self.op.removesuffix("_grad"), self.dtype, layout, self.batch, self.in_channels, self.out_channels,
                 self.groups, self.input, self.kernel, self.stride, self.dilation,
                 pad_begin, pad_end, self.output, bias=self.bias,
             )
         )  # fmt: skip
 
-    def operands(self, layout="channels_first", dtype="float32", values="normal", seed=0):
+    def operands(self, layout="channels_first", dtype=None, values="normal", seed=0):
         """Arrays (input, weight, bias), contiguous in `layout`; None where the case has none.
 
         For gradients, and transposed convolutions, the last one is not the bias but the gradient
         of the output, in `layout`.
 
-        `values` is "normal" (standard normal) or "integers": small, none of them zero everywhere,
+        `dtype` is that of the case unless given. `values` is "normal" (standard normal) or "integers": small, none of them zero everywhere,
         and every sum exact in float32.
         """
+        dtype = self.dtype if dtype is None else dtype
         random = np.random.default_rng(seed)
         if values == "normal":
             draw = random.standard_normal

@@ -31,12 +31,13 @@ cdef class Direct:
     cdef Py_ssize_t weight_bytes(self) noexcept nogil
     cdef Py_ssize_t sums(self) noexcept nogil
     cdef object see_weights(self, object weight, Weights* w)
-    cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads)
+    cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads, bint* finite=*)
     cdef void pack_block(self, const Weights* w, char* target, Py_ssize_t i, Py_ssize_t width,
                          Py_ssize_t blocks, Py_ssize_t channel, Py_ssize_t channels) noexcept nogil
     cdef void pack_exchanged(self, const Weights* w, const char* source, char* target, Py_ssize_t count,
                              Py_ssize_t width, Py_ssize_t channels) noexcept nogil
     cdef const char* bias(self, object bias) except? NULL
+    cdef bint sees_zeros(self) noexcept nogil
 
 
 cdef int dtype_code(problem) except -1

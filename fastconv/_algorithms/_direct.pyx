@@ -7,9 +7,9 @@ import numpy as np
 cimport numpy as cnp
 from libc.string cimport memset
 
-from fastconv._algorithms._packing cimport copy_elements
+from fastconv._algorithms._packing cimport copy_elements, needs_padding
 from fastconv._core.arena cimport Scratch, acquire
-from fastconv._core.geometry cimport Geometry, View, canonical, view_of
+from fastconv._core.geometry cimport FILLED, Geometry, View, canonical, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport kernels
 
@@ -93,12 +93,24 @@ cdef struct Packing:
     const Weights* weights
     char* to
     Py_ssize_t block_bytes, width, blocks
+    bint* finite               # cleared where there is an Inf or NaN, or NULL
 
 
 cdef void _pack_block(const void* work, Py_ssize_t block, int thread) noexcept nogil:
     cdef const Packing* p = <const Packing*> work
-    (<Direct> p.state).pack_block(p.weights, p.to + block * p.block_bytes, block, p.width, p.blocks, 0,
-                                  (<Direct> p.state).channels)
+    cdef const Weights* w = p.weights
+    cdef char* target = p.to + block * p.block_bytes
+    cdef Py_ssize_t size = (<Direct> p.state).size, filters = (<Direct> p.state).filters
+    cdef Py_ssize_t first = block % p.blocks * p.width
+    # Contiguous weights are looked at before: they are near then.
+    if p.finite != NULL and not w.exchanged and not (<Direct> p.state).k.finite(
+        w.data + (block // p.blocks * filters + first) * w.filter,
+        min(p.width, filters - first) * w.filter // size,
+    ):
+        p.finite[0] = False
+    (<Direct> p.state).pack_block(w, target, block, p.width, p.blocks, 0, (<Direct> p.state).channels)
+    if p.finite != NULL and w.exchanged and not (<Direct> p.state).k.finite(target, p.block_bytes // size):
+        p.finite[0] = False
 
 
 cdef class Direct:
@@ -183,8 +195,12 @@ cdef class Direct:
         _see_weights(w, weight)
         return weight
 
-    cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads):
-        """Weights as [group][block][tap][channel][`width` filters]; the last block has zeros."""
+    cdef Scratch pack(self, object weight, Py_ssize_t width, Py_ssize_t blocks, int threads,
+                      bint* finite=NULL):
+        """Weights as [group][block][tap][channel][`width` filters]; the last block has zeros.
+
+        `finite`, if given, tells whether there is no Inf or NaN.
+        """
         cdef Py_ssize_t total = self.g.groups * blocks
         cdef Py_ssize_t block_bytes = width * self.channels * self.taps * self.size
         cdef Weights w
@@ -198,6 +214,9 @@ cdef class Direct:
         work.block_bytes = block_bytes
         work.width = width
         work.blocks = blocks
+        work.finite = finite
+        if finite != NULL:
+            finite[0] = True
         with nogil:
             share(_pack_block, &work, total, workers)
         return packed
@@ -243,6 +262,10 @@ cdef class Direct:
     cdef const char* bias(self, object bias) except? NULL:
         """The data of a contiguous bias array of the right dtype; NULL for None."""
         return <const char*> NULL if bias is None else <const char*> cnp.PyArray_DATA(bias)
+
+    cdef bint sees_zeros(self) noexcept nogil:
+        """Whether some taps see nothing but zeros around the input, which finite weights need not multiply."""
+        return self.g.padding == FILLED and self.g.fill == 0 and needs_padding(&self.g)
 
 
 cdef View _contiguous(const Py_ssize_t* sizes, Py_ssize_t channels, Py_ssize_t itemsize,

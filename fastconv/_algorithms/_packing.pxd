@@ -46,5 +46,6 @@ cdef void pack_row(const Geometry* g, const char* row, Py_ssize_t step, Py_ssize
                    char* to, Py_ssize_t itemsize) noexcept nogil
 cdef void fill(char* to, Py_ssize_t count, Py_ssize_t itemsize, double value) noexcept nogil
 cdef bint needs_padding(const Geometry* g) noexcept nogil
+cdef bint reaches_outside(const Geometry* g, int axis) noexcept nogil
 cdef void copy_elements(const char* source, Py_ssize_t source_step, char* to, Py_ssize_t to_step,
                         Py_ssize_t count, Py_ssize_t itemsize) noexcept nogil

@@ -27,13 +27,14 @@ cdef bint is_linear(const View* v, const Py_ssize_t* size) noexcept nogil:
 
 cdef bint needs_padding(const Geometry* g) noexcept nogil:
     """Whether some window reaches outside the input."""
-    cdef int i
-    cdef Py_ssize_t last
-    for i in range(3):
-        last = (g.output[i] - 1) * g.stride[i] + (g.kernel[i] - 1) * g.dilation[i] - g.pad[i]
-        if g.pad[i] > 0 or last >= g.input[i]:
-            return True
-    return False
+    return reaches_outside(g, 0) or reaches_outside(g, 1) or reaches_outside(g, 2)
+
+
+cdef bint reaches_outside(const Geometry* g, int axis) noexcept nogil:
+    """The same along one axis."""
+    cdef Py_ssize_t last = ((g.output[axis] - 1) * g.stride[axis] + (g.kernel[axis] - 1) * g.dilation[axis]
+                            - g.pad[axis])
+    return g.pad[axis] > 0 or last >= g.input[axis]
 
 
 cdef void copy_elements(const char* source, Py_ssize_t source_step, char* to, Py_ssize_t to_step,

@@ -399,6 +399,7 @@ cdef void _compute(const Layout* plan, const fc_kernels* k, const Operands* o, P
     t.scalar_taps = o.scalar_taps
     t.vector_taps = o.vector_taps
     t.taps = plan.taps
+    t.start = NULL
     t.chain = FC_CHAIN
     t.run = plan.run
     t.scalar_row = o.filter

@@ -393,6 +393,7 @@ cdef void _task(WeightGradient state, const Additions* a, Py_ssize_t tile_from,
         line = 0
         while line < a.lines:
             t.taps = min(at_once, a.lines - line)
+            t.start = NULL
             t.chain = FC_CHAIN
             t.scalar_taps = a.x_lines + line
             t.vector_taps = a.grad_lines + line

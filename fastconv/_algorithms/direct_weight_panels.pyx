@@ -323,6 +323,7 @@ cdef void _sum(PanelGradient state, const Work* w, Py_ssize_t task, char* sums) 
     t.row_bias = NULL
     t.lane_bias = NULL
     t.relu = False
+    t.start = NULL
     t.chain = FC_CHAIN
     for piece in range(plan.pieces):
         t.run = min(plan.piece, length - piece * plan.piece)

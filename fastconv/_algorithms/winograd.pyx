@@ -473,6 +473,7 @@ cdef class Winograd(Direct):
         k.vector_step = step
         k.run = self.channels
         k.taps = depth
+        k.start = NULL
         k.chain = FC_CHAIN // 2  # what the transforms lose, shorter chains make good
         k.scalar_taps = o.scalar_taps
         k.vector_taps = o.vector_taps

@@ -27,6 +27,8 @@ typedef struct {
     char *out;
     ptrdiff_t out_row;
     ptrdiff_t lanes;               /* lanes to store, of those computed */
+    const char *start;             /* for `tile`: what is added to the sums, whole vectors, or NULL */
+    ptrdiff_t start_row;
     const char *row_bias;          /* one value per row, or NULL */
     const char *lane_bias;         /* one value per lane, readable for the whole tile, or NULL */
     int relu;
@@ -65,6 +67,7 @@ typedef void (*fc_copy_kernel)(const char *from, ptrdiff_t from_row, char *to, p
 /* Integers of up to 16 bits to floats; floats to integers, rounded and saturated: not zero if one was out
    of range, or NaN. */
 enum { FC_INT8, FC_UINT8, FC_INT16, FC_UINT16, FC_INTEGERS };
+typedef int (*fc_finite_kernel)(const char *x, ptrdiff_t count);
 typedef void (*fc_from_integers_kernel)(const char *from, char *to, ptrdiff_t count);
 typedef int (*fc_to_integers_kernel)(const char *from, char *to, ptrdiff_t count);
 
@@ -256,6 +259,7 @@ typedef struct {
     fc_from_integers_kernel convert_from[FC_INTEGERS];
     fc_to_integers_kernel convert_to[FC_INTEGERS];
     fc_pack_kernel pack;
+    fc_finite_kernel finite;                            /* whether there is no Inf or NaN */
     double (*peak)(long repeats);                       /* multiply-adds as fast as they go: flops */
 } fc_kernels;
 

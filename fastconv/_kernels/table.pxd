@@ -38,6 +38,8 @@ cdef extern from "table.h":
         char* out
         Py_ssize_t out_row
         Py_ssize_t lanes
+        const char* start
+        Py_ssize_t start_row
         const char* row_bias
         const char* lane_bias
         int relu
@@ -63,6 +65,7 @@ cdef extern from "table.h":
                                     Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_pack_kernel)(const char*, Py_ssize_t, char*, Py_ssize_t,
                                     Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
+    ctypedef int (*fc_finite_kernel)(const char*, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_from_integers_kernel)(const char*, char*, Py_ssize_t) noexcept nogil
     ctypedef int (*fc_to_integers_kernel)(const char*, char*, Py_ssize_t) noexcept nogil
     ctypedef void (*fc_fourier_kernel)(char*, char*, Py_ssize_t, Py_ssize_t, const char*, const char*,
@@ -203,6 +206,7 @@ cdef extern from "table.h":
         fc_from_integers_kernel convert_from[FC_INTEGERS]
         fc_to_integers_kernel convert_to[FC_INTEGERS]
         fc_pack_kernel pack
+        fc_finite_kernel finite
         fc_peak_kernel peak
 
     enum:

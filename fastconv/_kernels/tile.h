@@ -79,6 +79,10 @@ static inline __attribute__((always_inline)) void JOIN(tile)(const fc_tile *t, c
         drained = 1;
     }
 
+    if (t->start)
+        VECTORS for (int r = 0; r < rows; r++)
+            VECTORS for (int v = 0; v < width; v++)
+                sum[r][v] += ((const vector *)(t->start + r * t->start_row))[v];
     if (t->row_bias)
         VECTORS for (int r = 0; r < rows; r++)
             VECTORS for (int v = 0; v < width; v++)

@@ -36,6 +36,20 @@ static inline __attribute__((always_inline)) vector JOIN(relu)(vector x)
 #include "winograd.h"
 #include "fused.h" /* with its transforms */
 
+/* Whether there is no Inf or NaN: their exponent is all ones. */
+static int JOIN(finite)(const char *x, ptrdiff_t count)
+{
+    const MASK_T infinite = (MASK_T)(sizeof(T) == 4 ? 0x7f800000 : 0x7ff0000000000000);
+    const MASK_T magnitude = (MASK_T)(sizeof(T) == 4 ? 0x7fffffff : 0x7fffffffffffffff);
+    MASK_T found = 0;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        MASK_T bits;
+        memcpy(&bits, x + i * (ptrdiff_t)sizeof(T), sizeof bits);
+        found |= (bits & magnitude) >= infinite;
+    }
+    return !found;
+}
+
 /* Independent chains of multiply-adds, enough to hide their latency. */
 static double JOIN(peak)(long repeats)
 {
@@ -84,5 +98,6 @@ static void JOIN(fill)(fc_kernels *k)
     JOIN(fill_conversions)(k);
     JOIN(fill_fourier)(k);
     k->pack = JOIN(pack);
+    k->finite = JOIN(finite);
     k->peak = JOIN(peak);
 }
