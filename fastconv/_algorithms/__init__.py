@@ -30,6 +30,7 @@ _windows           windows that kernels read in place
 _winograd_tiles    where its tiles lie, and how they are shared out
 _tasks             how rooms that pack whole images share out their tiles
 _weight_sums       sums of weight gradients: added up, and brought into weights
+_seen              taps that see the input, not only what is around it
 _quiet             what transforms would drown in rounding
 _splitting         inputs split into bfloat16 parts
 =================  =================================================================
