@@ -1,5 +1,5 @@
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 @contextmanager
-def in_place_of_scipy() -> Iterator[None]: ...
+def in_place_of_scipy() -> Generator[None, None, None]: ...

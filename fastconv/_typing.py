@@ -31,7 +31,7 @@ Activation: TypeAlias = Literal["relu"]
 Overflow: TypeAlias = Literal["error", "saturate"]
 Nan: TypeAlias = Literal["ignore", "propagate"]
 Precision: TypeAlias = Literal["highest", "high", "medium"]
-Tuning: TypeAlias = Literal["estimate", "measure", "wisdom"]
+TuningMode: TypeAlias = Literal["estimate", "measure", "wisdom"]
 Denormals: TypeAlias = Literal["keep", "flush"]
 Algorithm: TypeAlias = Literal[
     "direct", "fused", "winograd", "split", "im2col", "fft", "separable", "reference",

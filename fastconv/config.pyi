@@ -1,15 +1,15 @@
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TypedDict, Unpack
 
-from ._typing import Algorithm, Denormals, Precision, Tuning
+from ._typing import Algorithm, Denormals, Precision, TuningMode
 
 class _Settings(TypedDict):
     threads: int
     precision: Precision
     algorithm: Algorithm | None
     max_workspace: int | None
-    tuning: Tuning
+    tuning: TuningMode
     deterministic: bool
     denormals: Denormals
 
@@ -18,12 +18,12 @@ class _Changes(TypedDict, total=False):
     precision: Precision
     algorithm: Algorithm | None
     max_workspace: int | None
-    tuning: Tuning
+    tuning: TuningMode
     deterministic: bool
     denormals: Denormals
 
 def get_config() -> _Settings: ...
 def set_config(**changes: Unpack[_Changes]) -> None: ...
 @contextmanager
-def config(**changes: Unpack[_Changes]) -> Iterator[None]: ...
+def config(**changes: Unpack[_Changes]) -> Generator[None, None, None]: ...
 def show_config() -> None: ...

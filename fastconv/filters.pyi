@@ -1,4 +1,4 @@
-from typing import Literal, SupportsFloat, SupportsIndex
+from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -17,19 +17,19 @@ __all__ = [
 ]
 
 def sobel(
-    axis: SupportsIndex = -1, ndim: Literal[1, 2, 3] = 2, *, dtype: DTypeLike = np.float32
+    axis: SupportsIndex = -1, ndim: SupportsIndex = 2, *, dtype: DTypeLike = np.float32
 ) -> Array: ...
 def scharr(
-    axis: SupportsIndex = -1, ndim: Literal[1, 2, 3] = 2, *, dtype: DTypeLike = np.float32
+    axis: SupportsIndex = -1, ndim: SupportsIndex = 2, *, dtype: DTypeLike = np.float32
 ) -> Array: ...
 def prewitt(
-    axis: SupportsIndex = -1, ndim: Literal[1, 2, 3] = 2, *, dtype: DTypeLike = np.float32
+    axis: SupportsIndex = -1, ndim: SupportsIndex = 2, *, dtype: DTypeLike = np.float32
 ) -> Array: ...
-def laplace(ndim: Literal[1, 2, 3] = 2, *, dtype: DTypeLike = np.float32) -> Array: ...
+def laplace(ndim: SupportsIndex = 2, *, dtype: DTypeLike = np.float32) -> Array: ...
 def gaussian(
     sigma: Floats, *, radius: Ints | None = None, truncate: SupportsFloat = 4.0,
-    ndim: Literal[1, 2, 3] = 2, dtype: DTypeLike = np.float32,
+    ndim: SupportsIndex = 2, dtype: DTypeLike = np.float32,
 ) -> Array: ...  # fmt: skip
-def box(size: Ints, ndim: Literal[1, 2, 3] = 2, *, dtype: DTypeLike = np.float32) -> Array: ...
+def box(size: Ints, ndim: SupportsIndex = 2, *, dtype: DTypeLike = np.float32) -> Array: ...
 def vertical_edge(*, dtype: DTypeLike = np.float32) -> Array: ...
 def horizontal_edge(*, dtype: DTypeLike = np.float32) -> Array: ...

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, overload
 
@@ -16,11 +16,12 @@ def plan(op: Callable[..., Array], *args: Any, **kwargs: Any) -> Plan: ...
 def plan(op: Callable[..., SomeGradients], *args: Any, **kwargs: Any) -> PlanOfSeveral: ...
 @overload
 def explain(op: Plan | Problem | str) -> Explanation: ...
+
 # A function with SciPy's name gives a tuple of words.
 @overload
 def explain(op: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation | Any: ...
 def tune(
-    op: Callable[..., Any] | Problem | str | PathLike[str] | list[Problem | str],
+    op: Callable[..., Any] | Problem | str | PathLike[str] | Sequence[Problem | str],
     *args: Any,
     budget: float = 1.0,
     progress: Callable[[Progress], object] | bool | None = None,
