@@ -43,10 +43,10 @@ PUBLIC = {
 HERE = [name for name in ("fastconv", *STUBS) if importable(name)]
 
 
-def mypy(*arguments):
+def mypy(*command):
     """What mypy complains about, if it complains."""
     pytest.importorskip("mypy")
-    done = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
     return done.stdout + done.stderr if done.returncode else ""
 
 
@@ -105,7 +105,7 @@ def name_of(node):
         (_typing.DataFormat, problem.LAYOUTS),
         (_typing.PaddingMode, problem.PADDING_MODES),
         (_typing.Precision, settings.PRECISIONS),
-        (_typing.Tuning, settings.TUNINGS),
+        (_typing.TuningMode, settings.TUNINGS),
         (_typing.Denormals, settings.DENORMALS),
         (_typing.Overflow, _mixed.OVERFLOWS),
         (_typing.Nan, NANS),
@@ -124,7 +124,7 @@ def words(alias):
         return typing.get_args(alias)
     if alias is type(None):
         return (None,)
-    return [word for part in typing.get_args(alias) for word in words(part) if typing.get_origin(alias)]
+    return [word for part in typing.get_args(alias) for word in words(part)]
 
 
 def test_right_calls_run():

@@ -59,7 +59,7 @@ fastconv.config(threads="all").__enter__()  # type: ignore[arg-type]
 fastconv.plan("conv2d", x, w)  # type: ignore[call-overload]
 fastconv.tune(fastconv.conv2d, x, w, budget="1 s")  # type: ignore[arg-type]
 fastconv.filters.gaussian("wide")  # type: ignore[arg-type]
-fastconv.filters.sobel(ndim=4)  # type: ignore[arg-type]
+fastconv.filters.sobel(ndim="2")  # type: ignore[arg-type]
 fastconv.shapes.flops(36, w.shape)  # type: ignore[arg-type]
 ndimage.sobel(x, axis="x")  # type: ignore[arg-type]
 
