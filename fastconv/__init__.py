@@ -19,6 +19,7 @@ _pose, _tuning         operations as problems, for planning; measuring them
 _normalized            what these and their gradients do
 _scipy, _in_place      what the functions with SciPy's names share; using them in SciPy's place
 _skimage               a backend for scikit-image
+_typing                names of types, for the stubs: of what is public, types stand in .pyi files
 __main__               the command line
 _core, _kernels, _algorithms, _planner, _operations, _commands, _demo
                        packages, each with a list of its own
@@ -27,6 +28,7 @@ _core, _kernels, _algorithms, _planner, _operations, _commands, _demo
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if Path(__file__).with_name("_kernels").joinpath("table.pyx").exists():
     # In a checkout: its modules may not have been compiled.
@@ -131,14 +133,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    # What imports more of SciPy is imported when it is used.
-    if name in ("ndimage", "signal"):
-        return import_module(f"{__name__}.{name}")
-    if name == "in_place_of_scipy":
-        return import_module(f"{__name__}._in_place").in_place_of_scipy
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
+    from . import ndimage, signal
+    from ._in_place import in_place_of_scipy
+else:
+
+    def __getattr__(name):
+        # What imports more of SciPy is imported when it is used.
+        if name in ("ndimage", "signal"):
+            return import_module(f"{__name__}.{name}")
+        if name == "in_place_of_scipy":
+            return import_module(f"{__name__}._in_place").in_place_of_scipy
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*__all__, "__version__"]

@@ -25,7 +25,7 @@ class Progress(NamedTuple):
     seconds: float  # its time
 
 
-class Tuning(tuple):
+class Tuning(tuple[explanation.Explanation, ...]):
     """What `fastconv.tune` found: one `Explanation` per decision; printed as a table.
 
     Attributes
@@ -34,9 +34,9 @@ class Tuning(tuple):
         The wisdom file; None if there is none, or none could be written.
     """
 
-    saved = None
+    saved: Path | None = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         rows = [("problem", "weights", "algorithm", "time", "GFLOP/s", "the model's choice")]
         rows += map(_cells, self)
         widths = [max(map(len, column)) for column in zip(*rows)]

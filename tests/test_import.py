@@ -18,6 +18,7 @@ def test_import_loads_nothing_that_only_some_calls_need():
     loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
     assert "fastconv.conv" in loaded
     assert not set(LATER) & set(loaded)
+    assert "fastconv._typing" not in loaded
 
 
 def test_blas_is_loaded_by_the_first_product():

@@ -36,13 +36,13 @@ class Problem(NamedTuple):
     in_channels: int
     out_channels: int
     groups: int
-    input: tuple
-    kernel: tuple
-    stride: tuple
-    dilation: tuple
-    pad_begin: tuple
-    pad_end: tuple
-    output: tuple
+    input: tuple[int, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    pad_begin: tuple[int, ...]
+    pad_end: tuple[int, ...]
+    output: tuple[int, ...]
     bias: bool = False
     relu: bool = False
     precision: str = "highest"
@@ -55,52 +55,52 @@ class Problem(NamedTuple):
     padding_value: float = 0.0  # of "constant"
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         """Number of spatial axes."""
         return len(self.input)
 
     @property
-    def taps(self):
+    def taps(self) -> int:
         """Number of kernel positions."""
         return prod(self.kernel)
 
     @property
-    def macs(self):
+    def macs(self) -> int:
         """Multiply-adds of the direct sum (window elements visited, for pooling)."""
         channels = self.in_channels // self.groups if self.kind in CONVOLUTIONS else 1
         per_output = self.taps * channels
         return self.batch * self.out_channels * prod(self.output) * per_output
 
     @property
-    def elements(self):
+    def elements(self) -> int:
         """Elements of the inputs and the outputs, weights aside."""
         inputs = self.in_channels * prod(self.input)
         return self.batch * (inputs + self.out_channels * prod(self.output))
 
     @property
-    def extent(self):
+    def extent(self) -> tuple[int, ...]:
         """Kernel extent per axis, holes included."""
         return tuple(map(effective_kernel, self.kernel, self.dilation))
 
-    def shape(self, channels, spatial):
+    def shape(self, channels: int, spatial: tuple[int, ...]) -> tuple[int, ...]:
         """Array shape of `channels` planes of `spatial` sizes in this problem's layout."""
         if self.layout == "channels_first":
             return (self.batch, channels, *spatial)
         return (self.batch, *spatial, channels)
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int, ...]:
         return self.shape(self.in_channels, self.input)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> tuple[int, ...]:
         return self.shape(self.out_channels, self.output)
 
     @property
-    def weight_shape(self):
+    def weight_shape(self) -> tuple[int, ...]:
         return (self.out_channels, self.in_channels // self.groups, *self.kernel)
 
-    def __str__(self):
+    def __str__(self) -> str:
         """The one-line spelling, which `parse` reads back."""
 
         def sizes(prefix, values):
@@ -138,7 +138,7 @@ class Problem(NamedTuple):
         return " ".join(words)
 
     @classmethod
-    def parse(cls, line):
+    def parse(cls, line: str) -> "Problem":
         """The problem that `line` spells; what it leaves out is as by default.
 
         A kind and a dtype, channels (c), sizes of the input (i) and of the kernel (f) are needed. Left out,

@@ -294,29 +294,31 @@ class ArgmaxCache:
     """
 
     __slots__ = ("codes", "problem", "_threads")
+    codes: np.ndarray
+    problem: Problem
 
-    def __init__(self, problem, codes, threads):
+    def __init__(self, problem: Problem, codes: np.ndarray, threads: int) -> None:
         codes.flags.writeable = False
         self.codes = codes
         self.problem = problem
         self._threads = threads
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         """Shape of the pooled output."""
         return self.codes.shape
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of memory held."""
         return self.codes.nbytes
 
-    def indices(self):
+    def indices(self) -> np.ndarray:
         """Positions in the flat plane of the same image and channel, as int64; -1 for none."""
         batched = self.codes.reshape(self.problem.output_shape)
         return winners.indices(self.problem, batched, self._threads).reshape(self.shape)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"ArgmaxCache({self.problem}; shape {self.shape}, {self.nbytes} bytes)"
 
 

@@ -1,8 +1,9 @@
 """A choice with all that speaks for and against it, as a table."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from .._core.problem import CONVOLUTIONS
+from .._core.problem import CONVOLUTIONS, Problem
 from .._kernels import isa
 from . import planner, wisdom
 from .machine import machine_for
@@ -63,22 +64,22 @@ class Explanation:
         Those of the other problems that the operation takes, as stride phases do.
     """
 
-    problem: object
+    problem: Problem
     level: str
     threads: int
     prepacked: bool
     algorithm: str | None
     reason: str
-    candidates: tuple
+    candidates: tuple[Row, ...]
     note: str = ""
-    others: tuple = ()
+    others: tuple["Explanation", ...] = ()
 
     @property
-    def chosen(self):
+    def chosen(self) -> Row | None:
         """The Row of the chosen algorithm."""
         return next((row for row in self.candidates if row.algorithm == self.algorithm), None)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = self._headline()
         if self.candidates:
             rows = [_HEADINGS, *map(_cells, self.candidates)]
@@ -95,7 +96,7 @@ class Explanation:
             lines += ["", *other._headline()]
         return "\n".join(lines)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         from html import escape
 
         head = "<br>".join(escape(line) for line in self._headline())
@@ -111,7 +112,7 @@ class Explanation:
             rows.append(f"<tr><td>{name}</td>{body}</tr>")
         return f"<p>{head}</p><table>{''.join(rows)}</table>"
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Any:
         """Predicted and measured times as bars; returns the matplotlib Axes.
 
         Parameters
