@@ -138,12 +138,12 @@ def prepare(Channelwise state, weight, threads):
     """Weights as [group][block][tap][channel][filter of the block], blocks of whole tiles."""
     cdef Filters filters = Filters.__new__(Filters)
     filters.trimmed = False
-    filters.packed = state.pack(weight, state.plan.lanes, state.plan.blocks, threads,
-                                &filters.trimmed if state.plan.trims else NULL)
+    filters.weights = state.pack(weight, state.plan.lanes, state.plan.blocks, threads,
+                                 &filters.trimmed if state.plan.trims else NULL)
     return filters
 
 
-def run(Channelwise state, Filters filters, inputs, outputs, threads):
+def run(Channelwise state, Filters packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
@@ -152,11 +152,11 @@ def run(Channelwise state, Filters filters, inputs, outputs, threads):
     cdef Operands o
     cdef const char* biases = state.bias(bias)
     cdef int workers = threads
-    if not filters.trimmed:
+    if not packed.trimmed:
         state.multiply_all(&plan)
     o.x = state.input_view(x)
     o.y = view_of(y, state.last)
-    o.weights = filters.packed.data
+    o.weights = packed.weights.data
     state.meet(&plan, &o.x, &o.y)
     state.lay_out(&plan, workers)
     cdef Scratch scratch = acquire(_scratch_bytes(&plan, workers))
@@ -167,12 +167,12 @@ def run(Channelwise state, Filters filters, inputs, outputs, threads):
 cdef class Filters:
     """Packed weights."""
 
-    cdef Scratch packed
+    cdef Scratch weights
     cdef bint trimmed  # all are finite: what they make of zeros need not be computed
 
     def same_bits(self, Filters other):
         """Whether both are the same to the last bit."""
-        return self.packed.same_bits(other.packed)
+        return self.weights.same_bits(other.weights)
 
 
 cdef class Channelwise(Direct):

@@ -25,7 +25,7 @@ local = True
 
 cdef enum:
     LINE = 8  # pixels of a tile, at most
-    LONG = 6  # taps of a row, from which on several of them share what is loaded
+    LONG = 4  # taps of a run, from which on several of them share what is loaded
     # Vectors of channels share tasks, up to so many, where so many tasks are left for each thread.
     MOST_VECTORS = 4
     TASKS_PER_THREAD = 4
@@ -39,8 +39,8 @@ cdef struct Layout:
     Py_ssize_t lanes, size   # channels per vector, bytes per element
     Py_ssize_t taps
     bint relu
-    bint long                # rows of many taps
-    Py_ssize_t rows          # of a kernel
+    bint long                # runs of many taps
+    Py_ssize_t kernel_runs   # those taps of the kernel's rows that lie a stride apart
     Boxes boxes
     Py_ssize_t lead          # the first channel whose vectors lie in whole cache lines
     Py_ssize_t run, runs     # channels per task, tasks per box
@@ -155,14 +155,21 @@ cdef class Depthwise(Direct):
         plan.lanes = self.k.lanes
         plan.size = self.size
         plan.relu = self.relu
-        plan.long = self.g.kernel[2] >= LONG and self.g.stride[2] == 1
-        plan.rows = self.g.kernel[0] * self.g.kernel[1]
+        plan.long = self.has_long_runs()
+        plan.kernel_runs = self.g.kernel[0] * self.g.kernel[1] * self.g.stride[2] if plan.long else 0
         # A box's outputs take about as much of the cache as its inputs.
         plan.boxes = share_out(&plan.g, False, LINE, 1, 2 * plan.lanes * plan.size, 0, False, threads)
         plan.packed = pixels_of(&plan.g, plan.boxes.size, plan.lanes, True, plan.size)
         plan.outputs = (plan.boxes.size[0] * plan.boxes.size[1] * plan.boxes.size[2] * plan.lanes
                         * plan.size + 4095) // 4096 * 4096
         return plan
+
+    cdef bint has_long_runs(self) noexcept nogil:
+        """Whether runs share what they load; `pixel_windows` does for five neighbours, where strides allow."""
+        cdef Py_ssize_t kernel = self.g.kernel[2], stride = self.g.stride[2]
+        if self.g.dilation[2] == 1:
+            return tile_count(kernel, stride) >= LONG and not (kernel == 5 and stride <= 2)
+        return kernel >= LONG and stride == 1
 
     cdef void share_channels(self, Layout* plan, const View* x, int threads) noexcept nogil:
         """How many channels a task takes."""
@@ -192,7 +199,7 @@ cdef Py_ssize_t _thread_bytes(const Layout* plan) noexcept nogil:
 
 cdef Py_ssize_t _run_bytes(const Layout* plan) noexcept nogil:
     """Tables of a long kernel's runs."""
-    return 3 * plan.rows * <Py_ssize_t> sizeof(Py_ssize_t) if plan.long else 0
+    return 3 * plan.kernel_runs * <Py_ssize_t> sizeof(Py_ssize_t)
 
 
 cdef void _box(const void* work, Py_ssize_t task, int thread) noexcept nogil:
@@ -252,10 +259,11 @@ cdef void _packed_windows(const Layout* plan, const fc_kernels* k, const Operand
 
 
 cdef void _windows(const Layout* plan, const fc_kernels* k, fc_windows* w, char* tables) noexcept nogil:
-    """A box of windows of some channels; where rows have many taps, those inside as signals."""
+    """A box of windows of some channels; where runs have many taps, those inside as signals."""
     cdef Py_ssize_t outputs = w.outputs[2], reach = (w.kernel[2] - 1) * w.dilation[2], origin = w.origin[2]
-    cdef Py_ssize_t first = min(max(-origin, <Py_ssize_t> 0), outputs)
-    cdef Py_ssize_t last = max(min(w.extent[2] - reach - origin, outputs), first), d, h
+    cdef Py_ssize_t stride = w.stride[2], room = w.extent[2] - reach - origin, d, h
+    cdef Py_ssize_t first = min(tile_count(max(-origin, <Py_ssize_t> 0), stride), outputs)
+    cdef Py_ssize_t last = max(min(tile_count(room, stride) if room > 0 else 0, outputs), first)
     cdef char* out = w.out
     if not plan.long or (last - first) // w.dilation[2] < k.signal_rows:
         k.pixel_windows(w)
@@ -268,7 +276,7 @@ cdef void _windows(const Layout* plan, const fc_kernels* k, fc_windows* w, char*
     if first:
         k.pixel_windows(w)
     w.outputs[2] = outputs - last
-    w.origin[2] = origin + last
+    w.origin[2] = origin + last * stride
     w.out = out + last * w.out_axis[2]
     if last < outputs:
         k.pixel_windows(w)
@@ -276,28 +284,33 @@ cdef void _windows(const Layout* plan, const fc_kernels* k, fc_windows* w, char*
 
 cdef void _row(const Layout* plan, const fc_kernels* k, const fc_windows* w, Py_ssize_t d, Py_ssize_t h,
                Py_ssize_t first, Py_ssize_t last, Py_ssize_t* tables) noexcept nogil:
-    """Outputs [first, last) of a row, whose windows lie inside along it."""
-    cdef Py_ssize_t rows = w.kernel[0] * w.kernel[1], a, b, depth, height, channel, offset, size
-    cdef Py_ssize_t count, part, most, at
-    cdef const char* input = w.input + (w.origin[2] + first) * w.axis[2]
+    """Outputs [first, last) of a row, whose windows lie inside along it.
+
+    A run holds the taps of a kernel's row that lie a stride apart. Dilated, the outputs of a phase follow each other.
+    """
+    cdef Py_ssize_t runs = plan.kernel_runs, stride = w.stride[2], a, b, c, depth, height, channel, offset
+    cdef Py_ssize_t count, part, most, at, size
+    cdef const char* input = w.input + (w.origin[2] + first * stride) * w.axis[2]
     cdef char* out = w.out + d * w.out_axis[0] + h * w.out_axis[1] + first * w.out_axis[2]
     cdef fc_signal t
     t.runs = tables
-    t.run_weights = tables + rows
-    t.taps = tables + 2 * rows
+    t.run_weights = tables + runs
+    t.taps = tables + 2 * runs
     t.count = 0
-    t.step = w.dilation[2] * w.axis[2]
-    t.weight_step = w.weights_step
+    t.step = w.dilation[2] * stride * w.axis[2]
+    t.weight_step = stride * w.weights_step
     t.out_step = w.dilation[2] * w.out_axis[2]
     t.relu = w.relu
     for a in range(w.kernel[0]):
         depth = w.origin[0] + d * w.stride[0] + a * w.dilation[0]
         for b in range(w.kernel[1]):
             height = w.origin[1] + h * w.stride[1] + b * w.dilation[1]
-            if 0 <= depth < w.extent[0] and 0 <= height < w.extent[1]:
-                tables[t.count] = depth * w.axis[0] + height * w.axis[1]
-                tables[rows + t.count] = (a * w.kernel[1] + b) * w.kernel[2] * w.weights_step
-                tables[2 * rows + t.count] = w.kernel[2]
+            if not (0 <= depth < w.extent[0] and 0 <= height < w.extent[1]):
+                continue
+            for c in range(min(stride, w.kernel[2])):
+                tables[t.count] = depth * w.axis[0] + height * w.axis[1] + c * w.axis[2]
+                tables[runs + t.count] = ((a * w.kernel[1] + b) * w.kernel[2] + c) * w.weights_step
+                tables[2 * runs + t.count] = tile_count(w.kernel[2] - c, stride)
                 t.count += 1
     size = plan.size
     channel = 0
@@ -314,7 +327,7 @@ cdef void _row(const Layout* plan, const fc_kernels* k, const fc_windows* w, Py_
                 # The last outputs are as many as a kernel makes, too.
                 part = min(tile_count(count - at, k.signal_rows), most)
                 at = min(at, count - part * k.signal_rows)
-                t.input = input + channel * size + offset * w.axis[2] + at * t.step
+                t.input = input + channel * size + offset * stride * w.axis[2] + at * t.step
                 t.out = out + channel * size + offset * w.out_axis[2] + at * t.out_step
                 k.signals[part](&t)
                 at += part * k.signal_rows
