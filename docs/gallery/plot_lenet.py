@@ -32,9 +32,9 @@ for axis, picture, label in zip(axes.flat, *test):
 plt.show()
 
 # %%
-# Eight epochs. The loss falls, the share of test pictures that are read correctly rises:
+# Six epochs. The loss falls, the share of test pictures that are read correctly rises:
 
-history = lenet.train(network, grey[learned], labels[learned], test, epochs=8)
+history = lenet.train(network, grey[learned], labels[learned], test, epochs=6)
 for epoch, (loss, accuracy) in enumerate(history, 1):
     print(f"epoch {epoch}: loss {loss:.2f}, test accuracy {100 * accuracy:.0f} %")
 
