@@ -33,6 +33,7 @@ templates_path = ["_templates"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 default_role = "py:obj"
 highlight_language = "none"
+smartquotes = False
 nitpicky = False
 
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -85,8 +86,10 @@ drawings.draw(HERE / "_drawings")
 def escape_stars(app, what, name, obj, options, lines):
     """Shapes such as ``(N, C, *spatial)`` are no emphasis."""
     for i, line in enumerate(lines):
-        if "``" not in line and not line.lstrip().startswith((">>>", "...")):
-            lines[i] = re.sub(r"(?<=[ (])\*(?=\w+[,)])", r"\\*", line)
+        if not line.lstrip().startswith((">>>", "...")):
+            pieces = line.split("``")  # every other one is literal
+            pieces[::2] = (re.sub(r"(?<=[ (])\*(?=\w+[,)])", r"\\*", piece) for piece in pieces[::2])
+            lines[i] = "``".join(pieces)
 
 
 def setup(app):

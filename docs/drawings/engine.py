@@ -28,7 +28,7 @@ from .style import (
 
 def call():
     figure, axis = plt.subplots(figsize=(9, 2.9))
-    blank(axis, 60, 18)
+    blank(axis, 61, 18)
     steps = (
         (0, "conv2d(x, w, b)", LIGHT_BLUE, "arguments"),
         (13, "parsed call", LIGHT_ORANGE, "checked once,\nthen looked up"),
@@ -66,11 +66,11 @@ def tile():
         "weights of one tap and channel: neighbouring filters in the lanes of two vectors",
         size=8,
     )
-    label(axis, 0.8, 11.2, "pixels", size=8)
+    label(axis, 0.8, 2.4, "pixels", size=8)
     label(
         axis,
         11.2,
-        11.2,
+        10.8,
         "accumulators: pixels x filters, in registers over all taps and channels",
         size=8,
     )

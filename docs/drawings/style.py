@@ -3,7 +3,6 @@
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 SETTINGS = {
-    "svg.fonttype": "none",
     "svg.hashsalt": "fastconv",
     "font.family": "sans-serif",
     "font.size": 10,

@@ -98,7 +98,7 @@ def dilation():
 
 def channels():
     figure, axis = plt.subplots(figsize=(8, 3.4))
-    blank(axis, 24, 9.6)
+    blank(axis, 24, 10.4)
 
     def stack(x, y, size, colors, shift=0.6):
         for i in reversed(range(len(colors))):
@@ -109,15 +109,15 @@ def channels():
     rgb = ("#f4c4c4", "#c9e4c5", "#c5d3ef")
     stack(0, 2, 6, rgb)
     frame(axis, 0, 2, 3, 3, ORANGE)
-    label(axis, 3.6, 9, "picture\n3 x 6 x 6")
+    label(axis, 3.6, 9.9, "picture\n3 x 6 x 6")
     for y, color in ((1.6, ORANGE), (6, GREEN)):
         stack(10, y, 3, rgb, 0.4)
         frame(axis, 10, y, 3, 3, color)
     label(axis, 8.8, 4.8, "*", size=15)
-    label(axis, 11.9, 9.6, "two filters, 3 x 3 x 3 each", va="bottom")
+    label(axis, 11.9, 9.9, "two filters\n3 x 3 x 3 each")
     label(axis, 15.6, 4.8, "=", size=15)
     stack(17.5, 3.4, 4, (LIGHT_ORANGE, LIGHT_GREEN), 0.8)
-    label(axis, 20, 9, "result\n2 x 4 x 4")
+    label(axis, 20, 9.9, "result\n2 x 4 x 4")
     return figure
 
 
