@@ -92,5 +92,17 @@ def escape_stars(app, what, name, obj, options, lines):
             lines[i] = "``".join(pieces)
 
 
+def find_in_package(app, env, node, contnode):
+    """What a docstring of ``fastconv.shapes`` calls ``conv2d`` is ``fastconv.conv2d``."""
+    target = node.get("reftarget")
+    if node.get("refdomain") != "py" or target not in fastconv.__all__:
+        return None
+    python = env.get_domain("py")
+    return python.resolve_xref(
+        env, node["refdoc"], app.builder, "obj", f"fastconv.{target}", node, contnode
+    )
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", escape_stars, priority=100)  # before numpydoc reads it
+    app.connect("missing-reference", find_in_package)

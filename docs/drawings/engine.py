@@ -58,7 +58,7 @@ def tile():
                 axis.plot((3 + 8.4 * v + lane,) * 2, (3 + r, 4 + r), color=LINE, lw=0.3)
     for v, color in enumerate((LIGHT_ORANGE, LIGHT_GREEN)):
         for lane in range(8):
-            cell(axis, 3 + 8.4 * v + lane, 0.8, f"w{8 * v + lane}", color, size=7)
+            cell(axis, 3 + 8.4 * v + lane, 0.8, f"w{8 * v + lane}", color, size=6)
     label(
         axis,
         11.2,
