@@ -109,7 +109,7 @@ def channels():
     rgb = ("#f4c4c4", "#c9e4c5", "#c5d3ef")
     stack(0, 2, 6, rgb)
     frame(axis, 0, 2, 3, 3, ORANGE)
-    label(axis, 3.6, 9.9, "picture\n3 x 6 x 6")
+    label(axis, 3.6, 9.9, "image\n3 x 6 x 6")
     for y, color in ((1.6, ORANGE), (6, GREEN)):
         stack(10, y, 3, rgb, 0.4)
         frame(axis, 10, y, 3, 3, color)
@@ -250,7 +250,7 @@ def lenet():
     figure, axis = plt.subplots(figsize=(9, 2.7))
     blank(axis, 64, 19)
     layers = (
-        (0, 11, 3, LIGHT_BLUE, "picture\n32x32x3"),
+        (0, 11, 3, LIGHT_BLUE, "image\n32x32x3"),
         (15, 9, 5, LIGHT_ORANGE, "conv 5x5\n28x28x8"),
         (28, 5, 5, LIGHT_GREEN, "max pool\n14x14x8"),
         (37, 4, 7, LIGHT_ORANGE, "conv 5x5\n10x10x16"),
