@@ -77,8 +77,8 @@ def conv2d(
     precision : {"highest", "high", "medium"}, optional
         Error allowed to float32 arithmetic; by default that of `fastconv.config`.
     algorithm : str, optional
-        Force an algorithm ("direct", "im2col", "fft", "reference"); by default the planner
-        chooses.
+        Force an algorithm, or a family by the part of its name before ``_`` ("direct",
+        "winograd", "fft", ...); by default the planner chooses. `fastconv.explain` lists them.
     dtype : dtype, optional
         That of the result; by default that of `input`. For integer inputs any integer or float;
         for real ones a wider float or complex. Sums are exact where all operands are integers,

@@ -732,9 +732,10 @@ def normalized_conv2d(
 
     Parameters
     ----------
-    input, weight, mask, nan, minimum_weight, stride, padding, dilation, groups, data_format, padding_mode, \
-    padding_value, flip
+    input, weight, mask, nan, minimum_weight
         As they were given to `fastconv.normalized_conv2d`.
+    stride, padding, dilation, groups, data_format, padding_mode, padding_value, flip
+        As they were given, too.
     grad_output : ndarray, shape (N, out_channels, H_out, W_out)
         Gradient of the loss to the result; where that is NaN it does not count.
     needs : tuple of {"input", "weight"}

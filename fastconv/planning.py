@@ -187,6 +187,10 @@ def _explained(problem, settings, asked, unasked=_NOTHING, prepacked=False):
 class Plan:
     """An operation prepared for inputs of one shape, batches aside; made by `plan`.
 
+    Attributes are those of the batch that was planned. Inputs with another number of images are taken
+    too: the first call of each size chooses for it, and shares the packed weights if they are the
+    same.
+
     Attributes
     ----------
     problem : Problem
@@ -203,10 +207,6 @@ class Plan:
     output_shape : tuple of int
         The shape of the result; of gradients, a tuple of shapes, None for what is not needed.
     dtype : numpy.dtype
-
-    These are those of the batch that was planned. Inputs with another number of images are taken
-    too: the first call of each size chooses for it, and shares the packed weights if they are the
-    same.
     """
 
     def __init__(self, op, posed, settings):

@@ -1,4 +1,4 @@
-"""Examples in docstrings, in the README and in docs/ are run."""
+"""Examples in docstrings, in the README and in docs/ are run; so are the programs of the gallery."""
 
 import doctest
 import importlib.util
@@ -12,10 +12,13 @@ import pytest
 import fastconv
 
 HERE = Path(__file__).parents[1]
-DOCUMENTS = [
-    HERE / "README.md",
-    *(HERE / "docs" / name for name in ("bridges.md", "filters.md", "scipy.md")),
+README, DOCS = HERE / "README.md", HERE / "docs"
+# What building the site leaves behind is passed over.
+PAGES = [
+    README,
+    *(p for p in sorted(DOCS.rglob("*.md")) if not p.parts[len(DOCS.parts)].startswith(("_", "auto_"))),
 ]
+GALLERY = sorted(DOCS.glob("gallery/plot_*.py"))
 # Bridges to what may not be installed.
 EXTRAS = {
     "fastconv.torch": "torch",
@@ -41,29 +44,64 @@ def test_examples_in_docstrings(name):
     assert doctest.testmod(module).failed == 0
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_examples_in_documents(path, capsys):
-    if not path.exists():
-        pytest.skip(f"{path.name} is not installed")
+def pages_with(language):
+    """Those with a block of code in `language`."""
+    return [
+        pytest.param(path, id=str(path.relative_to(HERE)))
+        for path in PAGES
+        if path.exists() and f"\n```{language}\n" in path.read_text()
+    ]
+
+
+@pytest.mark.parametrize("path", pages_with("python"))
+def test_programs_in_documents(path, capsys):
     if path.name == "bridges.md":
         pytest.importorskip("dask.array")
-    blocks = re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S)
-    assert blocks
     names = {}
-    for block in blocks:
+    for block in re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S):
         exec(compile(block, path.name, "exec"), names)
+
+
+@pytest.mark.parametrize("path", pages_with("pycon"))
+def test_sessions_in_documents(path):
+    """The blocks of a page are one session of Python."""
+    session, inside = [], False
+    for line in path.read_text().splitlines():
+        if line.startswith("```"):
+            inside, line = line == "```pycon", ""
+        session.append(line if inside else "")
+    test = doctest.DocTestParser().get_doctest("\n".join(session), {}, path.name, str(path), 0)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.name)
+def test_programs_of_the_gallery(path, monkeypatch, capsys):
+    source = path.read_text()
+    monkeypatch.syspath_prepend(HERE / "examples")
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    for needed in re.findall(r"^(?:import|from) (\w+)", source, re.M):
+        pytest.importorskip(needed)
+    if "lenet" in source:
+        pytest.importorskip("sklearn")
+    plots = importlib.import_module("matplotlib.pyplot")
+    monkeypatch.setattr(plots, "show", lambda: None)
+    try:
+        exec(compile(source, path.name, "exec"), {"__name__": "__main__"})
+    finally:
+        plots.close("all")
 
 
 def bridges():
     """(module, lines) of every row of the README's table of bridges."""
-    readme = DOCUMENTS[0]
-    text = readme.read_text() if readme.exists() else ""
+    text = README.read_text() if README.exists() else ""
     for row in re.findall(r'^\| `"fastconv\[.*$', text, re.M):
         lines = re.findall(r"`([^`]*)`", row.split("|")[2])
         yield pytest.param(lines, id=lines[0].split(".")[-1])
 
 
-@pytest.mark.parametrize("lines", bridges())
+@pytest.mark.parametrize("lines", list(bridges()))
 def test_the_three_lines_of_a_bridge(lines, tmp_path, monkeypatch):
     assert len(lines) == 3
     bridge = lines[0].split()[-1]
