@@ -1,9 +1,10 @@
 """Fit the prices of the cost model on this machine: ``python -m benchmarks.fit_costs``.
 
 Every room is timed on problems of the benchmark sets, with weights packed before and packed in the
-call, on one and two threads. Its `estimate` says how much of what it does there; non-negative
-least squares finds the prices that make the relative errors small. The result goes into the data
-file of the planner, under the active level: other levels are kept.
+call, on one and two threads. Its `estimate` says how much of what it does there, and the profile in force
+what the units cost; non-negative least squares finds the prices that make the relative errors small. The
+result goes into the data file of the planner, under the active level: other levels are kept. So that
+prices travel, the profile must be that of this machine: `python -m fastconv calibrate` comes first.
 """
 
 from . import serial_blas  # noqa: F401, isort: skip
@@ -23,7 +24,7 @@ from fastconv._algorithms import registry
 from fastconv._core.problem import Problem
 from fastconv._core.processor import processor
 from fastconv._kernels import isa
-from fastconv._planner import machine, planner
+from fastconv._planner import machine, planner, profile
 from fastconv.config import current
 
 from . import problem_sets
@@ -44,14 +45,19 @@ _REFITS = 8
 
 
 class Counts:
-    """Stands in for a Machine; `seconds` gives the counts themselves."""
+    """Stands in for a Machine; `seconds` gives what each count would take in nanoseconds at a price of one."""
 
     def __init__(self, real):
-        self.threads, self.flops, self.level = real.threads, real.flops, real.level
+        self.threads, self.level, self.wide = real.threads, real.level, real.wide
+        self.costs = {
+            unit: 1e9 * cost for unit, cost in real.profile.costs(real.level, real.threads).items()
+        }
 
     def seconds(self, room, *, flops=0, **counts):
-        row = {what: count / self.threads for what, count in counts.items()}
-        return {"call": 1.0, "flops": flops / self.flops * 1e9, **row}
+        units = machine.units_of()
+        row = {what: count / self.threads * self.costs[units[what]] for what, count in counts.items()}
+        row["flops"] = flops * self.wide / self.threads * self.costs["flop"]
+        return {"call": self.costs["cycle"], **row}
 
 
 def main(arguments=None):
@@ -150,7 +156,7 @@ def fit(name, rows, best):
     )
     call = features.index("call")
     if prices[call] == 0:  # lost among so much else, yet no call is shorter than the shortest seen
-        prices[call] = 0.8 * measured.min()
+        prices[call] = 0.8 * measured.min() / table[0, call]
     # What is badly predicted must win clearly to be chosen.
     prices *= np.quantile(errors, 0.75)
     return {what: float(f"{price:.4g}") for what, price in zip(features, prices)}
@@ -159,14 +165,37 @@ def fit(name, rows, best):
 def store(prices):
     """Write the prices of the active level on this kind of processor, keeping all others."""
     data = json.loads(DATA.read_text())
-    level = isa.variant(isa.active())
-    data["version"] = fastconv.__version__
-    data["fitted"][level] = {
-        "machine": processor(),
-        "date": datetime.date.today().isoformat(),
+    twice = profile.active().twice
+    level = (
+        f"{isa.active()}-twice" if twice and f"{isa.active()}-twice" in data["prices"] else isa.active()
+    )
+    data["fitted"][level] = {"machine": processor(), "date": datetime.date.today().isoformat()}
+    data["prices"][level] = machine.prices_at(isa.active(), twice) | prices
+    DATA.write_text(text(data))
+
+
+def text(data):
+    """The data file: a line for each count, and for each room."""
+    counts = list(data["counts"])
+    told = {
+        level: {
+            room: {what: prices[what] for what in counts if what in prices}
+            for room, prices in rooms.items()
+        }
+        for level, rooms in data["prices"].items()
     }
-    data["levels"][level] = machine.prices_at(isa.active()) | prices
-    DATA.write_text(json.dumps(data, indent=1) + "\n")
+    parts = [f'"about": {json.dumps(data["about"])}', _table("units", data["units"])]
+    parts += [_table("counts", data["counts"]), _table("fitted", data["fitted"])]
+    parts += [f'"set_by_hand": {json.dumps(data["set_by_hand"])}']
+    levels = ",\n  ".join(_table(level, rooms, 3) for level, rooms in told.items())
+    parts += [f'"prices": {{\n  {levels}\n }}']
+    return "{\n " + ",\n ".join(parts) + "\n}\n"
+
+
+def _table(name, rows, indent=2):
+    space = " " * indent
+    lines = ",\n".join(f"{space}{json.dumps(key)}: {json.dumps(value)}" for key, value in rows.items())
+    return f'"{name}": {{\n{lines}\n{space[1:]}}}'
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ normalized             means of what is there, where elements are missing
 stream                 a filter whose input arrives in blocks
 filters, shapes        kernels for image filtering; size arithmetic
 planning               plan, explain, tune
+calibration            this machine's own profile for the cost model
 config, wisdom         settings; what was measured, kept
 ndimage, signal        SciPy's names over our engine
 dask, jax, onnx, torch
@@ -90,6 +91,7 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "calibrate",
     "col2im",
     "config",
     "conv1d",
@@ -136,14 +138,17 @@ __all__ = [
 if TYPE_CHECKING:
     from . import ndimage, signal
     from ._in_place import in_place_of_scipy
+    from .calibration import calibrate
 else:
 
     def __getattr__(name):
-        # What imports more of SciPy is imported when it is used.
+        # What imports more of SciPy, or is called once in a while, is imported when it is used.
         if name in ("ndimage", "signal"):
             return import_module(f"{__name__}.{name}")
         if name == "in_place_of_scipy":
             return import_module(f"{__name__}._in_place").in_place_of_scipy
+        if name == "calibrate":
+            return import_module(f"{__name__}.calibration").calibrate
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -7,13 +7,22 @@ import sys
 from ._commands import COMMANDS
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Commands and what they do side by side, the longest name too."""
+
+    def __init__(self, prog):
+        super().__init__(prog)
+        # argparse counts a name without its indentation.
+        self._action_max_length = 2 * self._indent_increment + max(len(one.name) for one in COMMANDS)
+
+
 def parser():
     """The parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog="python -m fastconv",
         description="Convolution and pooling for NumPy arrays on the CPU.",
         epilog=_examples(command.examples[0] for command in COMMANDS),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:

@@ -70,7 +70,7 @@ def measured(threads=None, *, level=None, seconds=_SECONDS, refresh=False):
     From the cache if this machine was measured before; otherwise all ceilings are measured now,
     which takes about `seconds`.
     """
-    table = _table(seconds, refresh)
+    table = table_of(seconds, refresh)
     counts = [int(count) for count in table["copy"]]
     asked = _threads.available() if threads is None else threads
     # More threads than processors add nothing; a count between two measured ones gets the lower.
@@ -178,8 +178,11 @@ def _key():
     return f"{_SCHEMA}; {processor()}; {levels}; {_threads.available()} threads; {VERSION}"
 
 
-def _table(seconds, refresh):
-    """The measured table of this machine, from the cache where it has one."""
+def table_of(seconds=_SECONDS, refresh=False):
+    """The measured table of this machine, from the cache where it has one.
+
+    ``flops[level][threads][dtype]``, ``copy[threads]`` as (bytes, bytes per second), ``region[threads]``.
+    """
     tables = _read()
     if refresh or not _complete(tables.get(_key())):
         tables[_key()] = _measure(seconds)
@@ -241,7 +244,7 @@ def add_arguments(parser):
 
 def run(arguments):
     """Print the ceilings of every level and number of threads."""
-    table = _table(arguments.seconds, arguments.refresh)
+    table = table_of(arguments.seconds, arguments.refresh)
     if arguments.json:
         print(json.dumps({"machine": processor(), "version": VERSION, **table}, indent=1))
         return 0

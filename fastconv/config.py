@@ -9,7 +9,7 @@ from ._core.team import CAN_FLUSH
 from ._core.version import VERSION
 from ._kernels import isa
 from ._operations._arguments import check_algorithm
-from ._planner import wisdom
+from ._planner import profile, wisdom
 
 
 def get_config():
@@ -89,6 +89,7 @@ def show_config():
         "kernel level": f"{isa.active()} (available: {', '.join(isa.available())})",
         **get_config(),
         "BLAS": blas.description(),
+        "profile": profile.active(),
         "wisdom": f"{wisdom.path() or 'no file'}, {len(wisdom.entries())} entries in memory",
     }
     width = max(map(len, facts))

@@ -18,7 +18,7 @@ import fastconv
 from fastconv._algorithms import registry
 from fastconv._core.problem import Problem
 from fastconv._kernels import isa
-from fastconv._planner import machine, planner
+from fastconv._planner import machine, planner, profile
 from fastconv.config import current
 
 ROOM = "split_bfloat16"
@@ -332,12 +332,11 @@ def seconds(line, level, prepacked, **changes):
 
 
 @pytest.fixture
-def full_width(monkeypatch):
-    """No processor with a tile unit does vectors in halves, whichever this one is."""
-    monkeypatch.setattr(isa, "passes_twice", lambda: False)
-    machine.prices_at.cache_clear()
+def full_width():
+    """The prices of a processor with a tile unit, whichever this one is: none does vectors in halves."""
+    profile.use(profile.shipped()["Intel Sapphire Rapids"])
     yield
-    machine.prices_at.cache_clear()
+    profile.use(None)
 
 
 def test_the_cost_model_splits_where_it_pays(full_width):

@@ -13,6 +13,6 @@ What several of them take is in `_options`.
 
 from .. import ceiling
 from .._demo import command as demo
-from . import bench, explain, info, tune, wisdom
+from . import bench, calibrate, explain, info, tune, wisdom
 
-COMMANDS = (demo, info, explain, tune, wisdom, bench, ceiling)
+COMMANDS = (demo, info, explain, tune, wisdom, calibrate, bench, ceiling)

@@ -10,6 +10,7 @@ from .. import __version__
 from .._core import blas, threads
 from .._core.processor import processor
 from .._kernels import isa
+from .._planner import profile
 from ..config import get_config
 
 name = "info"
@@ -30,11 +31,19 @@ def run(arguments):
     return 0
 
 
+def _profile():
+    here = profile.active()
+    if here.origin in ("shipped", "derived"):
+        return f"{here}; python -m fastconv calibrate measures this machine's own"
+    return f"{here}; {profile.path()}" if here.origin == "calibrated" else str(here)
+
+
 def _facts():
     settings = get_config()
     yield "fastconv", __version__
     yield "processor", f"{processor()}, {threads.available()} of {os.cpu_count()} usable"
     yield "kernel level", f"{isa.active()} (available: {', '.join(isa.available())})"
+    yield "profile", _profile()
     yield "threads", settings["threads"]
     yield "precision", settings["precision"]
     yield "BLAS", blas.description()

@@ -1,24 +1,53 @@
-"""The processor's name, for keys of what was measured on it and for reports; the machine's memory."""
+"""The processor's name and kind, for keys of what was measured on it and for reports; the machine's memory."""
 
 import os
 import platform
 from functools import cache
 
 _LONGEST_NAME = 200
+_USUAL_CLOCK = 3e9
 
 
 @cache
 def processor():
     """The processor's name as the system gives it, in printable characters."""
-    name = ""
+    name = _facts().get("model name", "").strip() or platform.processor() or platform.machine() or "unknown"
+    return "".join(c for c in name if c.isprintable())[:_LONGEST_NAME]
+
+
+@cache
+def identity():
+    """(vendor, family, model) of an x86 processor; an empty name and zeros where they are not known."""
+    facts = _facts()
+    try:
+        return facts["vendor_id"], int(facts["cpu family"]), int(facts["model"])
+    except (KeyError, ValueError):
+        return "", 0, 0
+
+
+@cache
+def clock():
+    """Cycles per second, the most or the present ones, as far as the system tells."""
+    try:
+        with open("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq") as file:
+            hertz = 1e3 * int(file.read())
+    except (OSError, ValueError):
+        try:
+            hertz = 1e6 * float(_facts()["cpu MHz"])
+        except (KeyError, ValueError):
+            hertz = 0.0
+    return hertz if 5e8 < hertz < 1e10 else _USUAL_CLOCK
+
+
+@cache
+def _facts():
+    """What the system tells of its first processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            models = (line.partition(":")[2] for line in lines if line.startswith("model name"))
-            name = next(models, "")
+            pairs = (line.partition(":") for line in lines)
+            return {key.strip(): value.strip() for key, _, value in reversed(list(pairs))}
     except OSError:
-        pass
-    name = name.strip() or platform.processor() or platform.machine() or "unknown"
-    return "".join(c for c in name if c.isprintable())[:_LONGEST_NAME]
+        return {}
 
 
 @cache

@@ -20,30 +20,22 @@ __all__ = [
     "LEVELS",
     "active",
     "available",
+    "flops_per_cycle",
     "has_tile_unit",
     "lanes",
     "measure_peak",
-    "nominal_flops",
     "passes_twice",
     "tile_rows",
     "use",
-    "variant",
 ]
-
-# A common clock; estimates need ratios between rooms, not the truth about one machine.
-_NOMINAL_HERTZ = 3e9
-
-
-def nominal_flops():
-    """Float32 operations per second that one thread of the active level may hope for."""
-    level = active()
-    halved = level == "baseline" or (level != "avx2" and passes_twice())
-    return _NOMINAL_HERTZ * lanes(0) * (2 if halved else 4)
+# Float32 numbers in a vector; 16 where there are longer ones.
+_LANES = {"baseline": 4, "avx2": 8}
 
 
-def variant(level):
-    """The level's name, with a suffix on processors that need prices of their own for it."""
-    return f"{level}-twice" if level == "avx512" and passes_twice() else level
+def flops_per_cycle(level, twice):
+    """Float32 operations per cycle that one thread may hope for; `twice` if long vectors pass in halves."""
+    halved = level == "baseline" or (level != "avx2" and twice)
+    return _LANES.get(level, 16) * (2 if halved else 4)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 from .._core.problem import CONVOLUTIONS, Problem
 from .._kernels import isa
-from . import planner, wisdom
+from . import planner, profile, wisdom
 from .machine import machine_for
 
 _REASONS = {
@@ -60,6 +60,8 @@ class Explanation:
         measured ones first, the refused ones last.
     note : str
         How the operation was brought into this problem, if it is not the same.
+    profile : str
+        Whose prices the cost model works with.
     others : tuple of Explanation
         Those of the other problems that the operation takes, as stride phases do.
     """
@@ -72,6 +74,7 @@ class Explanation:
     reason: str
     candidates: tuple[Row, ...]
     note: str = ""
+    profile: str = ""
     others: tuple["Explanation", ...] = ()
 
     @property
@@ -158,7 +161,10 @@ class Explanation:
         threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
         if self.problem.kind == "conv":
             threads += ", weights packed " + ("in advance" if self.prepacked else "at each call")
-        lines.append(f"{self.algorithm}: {_REASONS[self.reason]} ({self.level}, {threads})")
+        reason = _REASONS[self.reason]
+        if self.reason == "model" and self.profile:
+            reason += f", prices of {self.profile}"
+        lines.append(f"{self.algorithm}: {reason} ({self.level}, {threads})")
         return lines
 
 
@@ -180,7 +186,7 @@ def explain(problem, settings, *, prepacked=False, exchanged=False, executable=N
                                row.measured or row.predicted or 0))  # fmt: skip
     return Explanation(
         problem, isa.active(), executable.threads, prepacked, executable.room.name,
-        executable.reason, tuple(rows), note,
+        executable.reason, tuple(rows), note, str(profile.active()),
     )  # fmt: skip
 
 

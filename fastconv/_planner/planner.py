@@ -176,6 +176,25 @@ def tune(problem, settings, *, prepacked, seconds, report=None, again=True):
                 forget()
 
 
+def rooms_of(problem):
+    """The rooms of the problem's kind."""
+    return registry.rooms_for(problem.kind)
+
+
+def times(problem, settings, *, prepacked, seconds, within):
+    """Measured seconds of the rooms predicted to take no more than `within` times the fastest; none is remembered."""
+    able = able_candidates(problem, settings, prepacked=prepacked)
+    limit = within * min(c.seconds for c in able)
+    threads = machine_for(problem, settings.threads).threads
+    rivals = _comparable([c for c in able if c.seconds <= limit], threads)
+    if len(rivals) < 2:
+        return {}
+    with _measuring:
+        race = race_of(problem, settings, rivals, prepacked=prepacked)
+        race.run(seconds)
+    return race.seconds()
+
+
 def race_of(problem, settings, rivals, *, prepacked, drop=True):
     """A `measure.Race` of candidates on random operands; the one of best prospects begins."""
     weight, inputs, outputs = measure.operands(problem)

@@ -10,7 +10,6 @@ with what other processes have written meanwhile.
 
 import json
 import os
-import stat
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from .._core.processor import processor
 from .._core.version import VERSION
 from .._kernels import isa
+from .files import contents, replace
 
 try:
     import fcntl
@@ -106,7 +106,7 @@ def merge(file=None):
     if target is None:
         return 0
     try:
-        data = _contents(target)
+        data = contents(target, MOST_BYTES)
     except OSError:
         if file is None:
             return 0
@@ -165,7 +165,7 @@ def save(file=None):
 def _refuse_to_replace(target):
     """ValueError if there is a file that holds something else."""
     try:
-        start = _contents(target)[: len(_HEADER)]
+        start = contents(target, MOST_BYTES)[: len(_HEADER)]
     except OSError:
         return
     if start and start != _HEADER.encode():
@@ -176,7 +176,7 @@ def _save(target):
     target.parent.mkdir(parents=True, exist_ok=True)
     with _lock(target.parent):
         try:
-            theirs = _parse(_contents(target))
+            theirs = _parse(contents(target, MOST_BYTES))
         except FileNotFoundError:
             theirs = {}
         memory = dict(_memory)
@@ -186,7 +186,7 @@ def _save(target):
             for key, seconds in newer.items():
                 merged.pop(key, None)
                 merged[key] = seconds
-        _replace(target, _text(merged))
+        replace(target, _text(merged))
 
 
 def _key(problem, threads, prepacked):
@@ -214,20 +214,6 @@ def _load_once():
 
 
 # The file
-
-
-def _contents(file):
-    """The bytes of a regular file of sane size; nothing of any other."""
-    # A pipe would wait for its writer.
-    handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    try:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BYTES:
-            return b""
-        with open(handle, "rb", closefd=False) as opened:
-            return opened.read(MOST_BYTES)
-    finally:
-        os.close(handle)
 
 
 def _parse(data):
@@ -286,24 +272,6 @@ def _text(entries):
             break
         lines.append(line)
     return "\n".join([_HEADER, ",\n".join(reversed(lines)), _FOOTER, ""])
-
-
-def _replace(target, text):
-    """Put a file with `text` in the place of `target`, in one step."""
-    if target.exists() and not target.is_file():
-        raise OSError(f"{target} is not a regular file")
-    from tempfile import mkstemp
-
-    handle, temporary = mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 @contextmanager
