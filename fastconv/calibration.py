@@ -47,6 +47,7 @@ _PROBES = (
     "avg_pool2d f32 {} c64 k64 g64 i56x56 f2x2 s2x2", "avg_pool2d f32 {} c16 k16 g16 i64x64 f13x13 p6x6",
 )  # fmt: skip
 _CEILING_PART = 0.1  # of the time
+_LEAST_SECONDS = 0.03  # for a choice
 # Algorithms predicted to take so many times as long as the fastest are not timed.
 _FAR_BEHIND = 5.0
 # As if so many timings had said that the prices are right.
@@ -202,6 +203,8 @@ def _timed(measured, end, progress):
         for threads in sorted({1, _threads.available()})
         for prepacked in ((False, True) if probe.startswith("conv") else (False,))
     ]
+    # In a short time fewer of them, rather than none long enough.
+    tasks = tasks[:: max(1, round(len(tasks) * _LEAST_SECONDS / max(end - perf_counter(), _LEAST_SECONDS)))]
     runs = []
     for done, (problem, threads, prepacked) in enumerate(tasks):
         progress(done, len(tasks), str(problem))
