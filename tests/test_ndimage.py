@@ -5,8 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.ndimage
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import fastconv
 from fastconv import ndimage

@@ -117,7 +117,7 @@ POOL = (fastconv.max_pool2d, np.zeros((1, 1, 4, 4), np.float32), 2)
 
 
 def test_tuning_finds_the_fastest_and_drops_losers_early(house):
-    slow, fast, close = house(
+    slow, fast, _ = house(
         room("slow", 1e-4, 4e-3), room("fast", 2e-4, 1e-3), room("close", 3e-4, 1.2e-3)
     )
     assert fastconv.explain(*POOL).algorithm == "slow"
@@ -348,10 +348,10 @@ def test_every_problem_of_the_files_can_be_explained(name):
 
 def test_progress_on_a_terminal_and_off(monkeypatch, capsys):
     for terminal, progress in ((True, None), (False, None), (True, False), (False, True)):
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal, raising=False)
         fastconv.tune(SPELLING, budget=0.02, progress=progress)
         shown = capsys.readouterr().err
-        assert ("tuning 1/2" in shown) == (progress or progress is None and terminal)
+        assert ("tuning 1/2" in shown) == (progress or (progress is None and terminal))
     seen = []
     fastconv.tune(SPELLING, budget=0.02, progress=seen.append)
     assert {one.done for one in seen} == {0, 1} and {one.total for one in seen} == {2}
