@@ -12,11 +12,7 @@ from fastconv._core.problem import Problem
 from fastconv._planner import planner, wisdom
 from fastconv.config import current
 
-pytestmark = [
-    pytest.mark.usefixtures("no_wisdom"),
-    # Other programs may be at work while tests run.
-    pytest.mark.filterwarnings("ignore:fastconv.tune. .* other threads"),
-]
+pytestmark = pytest.mark.usefixtures("no_wisdom")
 
 SPELLING = "conv2d f32 cf n1 c4 k4 g1 i9x9 f3x3 s1x1 d1x1 p0x0 q0x0 o7x7"
 X, W = (1, 4, 9, 9), (4, 4, 3, 3)
