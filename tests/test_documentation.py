@@ -63,7 +63,7 @@ def bridges():
         yield pytest.param(lines, id=lines[0].split(".")[-1])
 
 
-@pytest.mark.parametrize("lines", bridges())
+@pytest.mark.parametrize("lines", list(bridges()))
 def test_the_three_lines_of_a_bridge(lines, tmp_path, monkeypatch):
     assert len(lines) == 3
     bridge = lines[0].split()[-1]

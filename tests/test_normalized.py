@@ -36,7 +36,7 @@ def oracle(x, weight, left_out, pad, stride, groups):
     return y, sums
 
 
-@pytest.mark.parametrize("ndim, dtype", product((1, 2, 3), ("float32", "float64")))
+@pytest.mark.parametrize("ndim, dtype", list(product((1, 2, 3), ("float32", "float64"))))
 def test_means_of_what_is_there(ndim, dtype):
     rng = np.random.default_rng(ndim)
     for stride, groups, masked in product((1, 2), (1, 2), (False, True)):
