@@ -143,6 +143,8 @@ def test_gradients_are_those_of_small_steps(ndim, mode):
     assert GRAD[ndim](x, weight, grad_output, needs=("weight",), **options)[0] is None
 
 
+# Some kernels are smaller than what is NaN.
+@pytest.mark.filterwarnings("ignore:nan_treatment=.interpolate., however")
 def test_astropy_gives_the_same():
     astropy = pytest.importorskip("astropy.convolution")
     rng = np.random.default_rng(5)
