@@ -19,6 +19,8 @@ from setuptools.errors import CompileError
 
 PACKAGE = Path("fastconv")
 TABLE = "fastconv._kernels.table"
+# What Cython's modules have in common is in one of them, which Cython writes, not in each.
+COMMON = "fastconv._core._common"
 JOBS = int(os.environ.get("FASTCONV_BUILD_JOBS") or len(os.sched_getaffinity(0)))
 
 AVX512 = [
@@ -45,6 +47,7 @@ THREADS = ["-DFC_OPENMP", "-fopenmp"] if OPENMP else ["-pthread"]
 
 def modules():
     """Every ``.pyx`` below the package is an extension module of the same dotted name."""
+    yield Extension(COMMON, [COMMON.replace(".", "/") + ".c"], extra_compile_args=["-O2", "-g0"])
     for source in sorted(PACKAGE.rglob("*.pyx")):
         name = ".".join(source.with_suffix("").parts)
         yield Extension(
@@ -63,6 +66,9 @@ class BuildKernels(build_ext):
 
     def build_extensions(self):
         self.check_extensions_list(self.extensions)
+        if not self.inplace:  # there, profilers read the names of functions
+            for ext in self.extensions:
+                ext.extra_link_args.append("-s")
         table = next((ext for ext in self.extensions if ext.name == TABLE), None)
         levels = [level for level, flags in LEVELS.items() if self.compiler_knows(flags)] if table else []
         modules = [ext for ext in self.extensions if ext is not table]
@@ -118,6 +124,7 @@ setup(
             "freethreading_compatible": True,
         },
         nthreads=JOBS,
+        shared_utility_qualified_name=COMMON,
     ),
     cmdclass={"build_ext": BuildKernels},
 )

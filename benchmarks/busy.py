@@ -77,7 +77,7 @@ def measured(cases, options):
         for count in counts
     ]
     try:
-        for name, count, worker in workers:
+        for name, _, worker in workers:
             progress(f"starting {name}")
             worker.start()
             if worker.missing is not None:
@@ -133,9 +133,11 @@ def markdown(found, missing):
     heads = [f"{number} foreign, {count} thread{'s' * (count > 1)}" for count, number in columns]
     region = 1e6 * min(team.region_seconds(threads.available()) for _ in range(10))
     lines = [
-        f"Microseconds per call, median / 90th percentile. {processor()}, {threads.available()} "
-        f"processors, level {isa.active()}, {datetime.date.today().isoformat()}; a parallel region "
-        f"of fastconv takes {region:.1f} us longer than its tasks.",
+        (
+            f"Microseconds per call, median / 90th percentile. {processor()}, {threads.available()} "
+            f"processors, level {isa.active()}, {datetime.date.today().isoformat()}; a parallel region "
+            f"of fastconv takes {region:.1f} us longer than its tasks."
+        ),
         "",
         f"| problem | contender | {' | '.join(heads)} |",
         f"|---|---|{'---:|' * len(heads)}",

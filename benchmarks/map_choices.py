@@ -56,7 +56,7 @@ def _cell(name, kernel, size):
     for algorithm in dict.fromkeys([*timed, chosen]):
         plan = fastconv.plan(fastconv.conv2d, *args, algorithm=algorithm, **keywords)
         out = plan(x)
-        seconds[algorithm] = timing.burst(lambda: plan(x, out=out), SECONDS).minimum  # noqa: B023
+        seconds[algorithm] = timing.burst(lambda: plan(x, out=out), SECONDS).minimum
     best = min(seconds, key=seconds.get)
     return best, chosen, seconds[chosen] / seconds[best]
 

@@ -183,9 +183,11 @@ def markdown(rows, versions, missing, others):
             headings.remove(heading)
             headings.insert(headings.index(f"{name}, `out=`") + 1, heading)
     lines = [
-        f"Microseconds per call, one thread, lower quartiles over {ROUNDS} rounds. {processor()}, level "
-        f"{isa.active()}, {datetime.date.today().isoformat()}; other processes used "
-        f"{100 * others:.0f} % of a processor.",
+        (
+            f"Microseconds per call, one thread, lower quartiles over {ROUNDS} rounds. {processor()}, level "
+            f"{isa.active()}, {datetime.date.today().isoformat()}; other processes used "
+            f"{100 * others:.0f} % of a processor."
+        ),
         "",
         f"| problem | {' | '.join(headings)} |",
         f"|---|{'---:|' * len(headings)}",

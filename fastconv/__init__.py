@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 if Path(__file__).with_name("_kernels").joinpath("table.pyx").exists():
     # In a checkout: its modules may not have been compiled.
     try:
-        from ._kernels import table as _
+        from ._kernels import table as _  # noqa: F401
     except ImportError as error:
         raise ImportError(
             "fastconv is imported from its source tree, and its modules are not compiled for this Python; "

@@ -56,7 +56,7 @@ def tune(asked, budget, progress):
     work = [(one, prepacked) for one in asked for prepacked in (False, True)[: 1 + one.packs]]
     terminal = None
     if progress is None or isinstance(progress, bool):
-        terminal = _Terminal() if progress or progress is None and sys.stderr.isatty() else None
+        terminal = _Terminal() if progress or (progress is None and sys.stderr.isatty()) else None
         progress = terminal
     others = measure.others_running()
     if work and others >= (os.cpu_count() or 1):

@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._core import team
-from ._core import threads as _threads
+from ._core import team, threads as _threads
 from ._core.processor import processor
 from ._core.version import VERSION
 from ._kernels import isa

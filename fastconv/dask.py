@@ -19,7 +19,7 @@ scheduler runs as many tasks as there are processors.
 import multiprocessing
 import threading
 from inspect import signature
-from itertools import product
+from itertools import pairwise, product
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,10 +30,7 @@ try:
 except ImportError as error:
     raise ImportError('fastconv.dask needs Dask: pip install "fastconv[dask]"') from error
 
-from . import conv as _conv
-from . import conv_transpose as _transposed
-from . import ndimage as _filters
-from . import pool as _pool
+from . import conv as _conv, conv_transpose as _transposed, ndimage as _filters, pool as _pool
 from ._core import threads as _threads
 from ._core.arguments import as_ints, one_of, split_input
 from ._core.padding import origin
@@ -161,7 +158,7 @@ def _windows(x, axes, channel, bounds, reach, run, channels, dtype):
 
     `place` is (first, stop) of the outputs along every axis, `bounds` where they are cut. `reach` gives for an axis and two outputs the first input, and the one behind the last, that they see.
     """
-    blocks, grid = [], [list(zip(b[:-1], b[1:])) for b in bounds]
+    blocks, grid = [], [list(pairwise(b)) for b in bounds]
     for place in product(*grid):
         index, padding = [slice(None)] * x.ndim, []
         for i, (axis, (first, stop)) in enumerate(zip(axes, place)):
@@ -172,7 +169,7 @@ def _windows(x, axes, channel, bounds, reach, run, channels, dtype):
             index[axis] = slice(low, high)
             padding.append((low - begin, end - high))
         part = x[tuple(index)]
-        part = part.rechunk({axis: -1 for axis in (*axes, channel)})
+        part = part.rechunk(dict.fromkeys((*axes, channel), -1))
         chunks = list(part.chunks)
         for axis, (first, stop) in zip(axes, place):
             chunks[axis] = (stop - first,)

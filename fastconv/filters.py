@@ -329,6 +329,6 @@ def _cast(op, weights, dtype):
     """`weights` in `dtype`, refused where an integer dtype would change them."""
     dtype = np.dtype(dtype)
     if row_of(op, dtype, name="dtype").family == "integer":
-        if weights.dtype.kind == "f" or dtype.kind == "u" and weights.min() < 0:
+        if weights.dtype.kind == "f" or (dtype.kind == "u" and weights.min() < 0):
             raise TypeError(f"{op}: {dtype} cannot hold the weights of this filter")
     return weights.astype(dtype)

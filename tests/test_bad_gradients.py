@@ -116,7 +116,7 @@ def seen_before():
 
 @pytest.mark.parametrize("call, message, error", GRADIENTS + TRANSPOSED)
 def test_wrong_calls_are_refused(call, message, error):
-    owned = tables.OWNED + [G, WT, OUT]
+    owned = [*tables.OWNED, G, WT, OUT]
     before = [a.tobytes() for a in owned]
     tables.test_wrong_calls_are_refused(call, message, error)
     assert [a.tobytes() for a in owned] == before

@@ -62,7 +62,7 @@ CONV_PARAMETERS = [
     *each("dilation", LOOK_ALIKES, lambda v: conv2d(X, W, dilation=v), "conv2d: dilation must be an integer", TypeError),
     *each("groups", [0, -1], lambda v: conv2d(X, W, groups=v), "conv2d: groups must be at least 1, got "),
     *each("groups", HUGE, lambda v: conv2d(X, W, groups=v), r"conv2d: groups = \d+ is out of range"),
-    *each("groups", NOT_INTEGERS + [(1,)], lambda v: conv2d(X, W, groups=v), "conv2d: groups must be an integer", TypeError),
+    *each("groups", [*NOT_INTEGERS, (1,)], lambda v: conv2d(X, W, groups=v), "conv2d: groups must be an integer", TypeError),
     *each("groups", [4, 5, 2**61], lambda v: conv2d(X, W, groups=v), r"conv2d: groups = \d+ must divide .*\(2, 6, 8, 9\).*\(4, 6, 3, 3\)"),
     *each("padding", [-1, (1, -1)], lambda v: conv2d(X, W, padding=v), "conv2d: padding must not be negative, got "),
     *each("padding", HUGE, lambda v: conv2d(X, W, padding=v), r"conv2d: padding = \d+ is out of range"),

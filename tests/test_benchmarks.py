@@ -17,8 +17,7 @@ sys.path.append(str(ROOT))
 
 import fastconv
 from benchmarks import busy, oracle, overhead, precision, problem_sets, suite, timing
-from benchmarks.peers import __main__ as command
-from benchmarks.peers import report
+from benchmarks.peers import __main__ as command, report
 from benchmarks.peers.contest import Outcome, Row
 from fastconv import ceiling
 from fastconv._core.problem import Problem
@@ -95,7 +94,7 @@ def test_gradients_have_sizes_and_flops_of_their_own():
     forward = problem_sets.find("resnet50", "res3a_branch1")._replace(batch=2)
     assert case.op == "conv_grad" and case.flops == 2 * forward.flops and case.bytes > forward.bytes
     assert case.spelling() == forward.spelling()
-    x, weight, grad_output = case.operands("channels_last")
+    _, weight, grad_output = case.operands("channels_last")
     assert weight.shape == case.weight_shape
     assert grad_output.shape == case.output_shape("channels_last")
 

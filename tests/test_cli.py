@@ -10,7 +10,7 @@ import pytest
 import scipy
 
 import fastconv
-from fastconv import _commands, __main__ as cli
+from fastconv import __main__ as cli, _commands
 from fastconv._kernels import isa
 
 README = Path(__file__).parents[1] / "README.md"

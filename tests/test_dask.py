@@ -4,8 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 da = pytest.importorskip("dask.array")
 
@@ -130,9 +129,11 @@ def test_a_cluster_of_processes():
     distributed = pytest.importorskip("distributed")
     x = da.random.default_rng(0).random((2, 3, 80, 90), chunks=(1, 3, 40, 45))
     w = np.random.default_rng(1).standard_normal((4, 3, 5, 5))
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        with distributed.Client(cluster):
-            y, whole = da.compute(fastconv.dask.conv2d(x, w, padding="same", padding_mode="reflect"), x)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+    ):
+        y, whole = da.compute(fastconv.dask.conv2d(x, w, padding="same", padding_mode="reflect"), x)
     np.testing.assert_allclose(
         y, fastconv.conv2d(whole, w, padding="same", padding_mode="reflect"), atol=1e-10
     )

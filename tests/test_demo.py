@@ -73,7 +73,7 @@ def test_shipped_photograph_loads():
     assert picture.rgb.shape == (3, 427, 640)
     assert picture.grey.shape == (1, 427, 640)
     assert picture.rgb.dtype == picture.grey.dtype == np.float32
-    assert 0 <= picture.rgb.min() and picture.rgb.max() <= 1
+    assert picture.rgb.min() >= 0 and picture.rgb.max() <= 1
     assert picture.credit
 
 

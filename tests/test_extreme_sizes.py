@@ -48,7 +48,7 @@ def calls(name):
         for v in VALUES:
             for kwargs in options(ndim, v):
                 if "adaptive" in name or "unpool" in name or name == f"grad.avg_pool{ndim}d":
-                    if not {"groups", "dilation"} & set(kwargs) or "grad" in name and "groups" not in kwargs:
+                    if not {"groups", "dilation"} & set(kwargs) or ("grad" in name and "groups" not in kwargs):
                         yield *pooling_of(name, x, kwargs, v), v
                     continue
                 if "conv" in name:

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from rooms import LAYOUTS, WAYS, in_layout, in_pieces, spatial_size
 
 import fastconv

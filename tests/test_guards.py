@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,8 +156,7 @@ def test_a_spelling_may_leave_out_what_is_usual():
 def test_an_unbuilt_checkout_says_so(tmp_path):
     package = tmp_path / "fastconv"
     (package / "_kernels").mkdir(parents=True)
-    source = os.path.dirname(fastconv.__file__)
-    (package / "__init__.py").write_text(open(os.path.join(source, "__init__.py")).read())
+    (package / "__init__.py").write_text(Path(fastconv.__file__).read_text())
     (package / "_kernels" / "__init__.py").touch()
     (package / "_kernels" / "table.pyx").touch()
     run = subprocess.run(

@@ -90,7 +90,7 @@ def imports(package, path):
         else:
             continue
         target = base + parts
-        inner = [target + (name,) for name in names if is_module(package, target + (name,))]
+        inner = [(*target, name) for name in names if is_module(package, (*target, name))]
         yield from inner or [target]
 
 
@@ -139,7 +139,7 @@ def refusal(source, target):
                 return "rooms do not know the registry"
         return None
     helper = target[:1] == ("_algorithms",) and target[1:2] not in ((), ("registry",))
-    if is_room(target) or helper and source[0] == "_planner":
+    if is_room(target) or (helper and source[0] == "_planner"):
         return "algorithms are known only through the registry"
     return None
 

@@ -5,8 +5,7 @@ from math import prod
 
 import numpy as np
 import pytest
-from hypothesis import given, reject, settings
-from hypothesis import strategies as st
+from hypothesis import given, reject, settings, strategies as st
 
 from fastconv.conv import conv1d, conv2d, conv3d
 from fastconv.linear_maps import as_matrix, col2im, im2col
@@ -132,7 +131,7 @@ def test_col2im_counts_overlaps():
     assert col2im(np.ones((2, 6, 4)), 6, 3).shape == (2, 2, 6)
 
 
-DTYPES = "f2 f4 f8 c8 c16 i1 u1 i2 u2 i4 u4 i8 u8 >f4 >i8".split()
+DTYPES = ["f2", "f4", "f8", "c8", "c16", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">f4", ">i8"]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -150,7 +149,7 @@ def test_dtypes_are_kept(dtype):
     )
 
 
-@pytest.mark.parametrize("dtype", "f4 f8 c8 c16 i1 u2 i4 i8 u8".split())
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16", "i1", "u2", "i4", "i8", "u8"])
 def test_matrix_dtypes(dtype):
     matrix = as_matrix(np.ones((1, 1, 2), dtype), (1, 4))
     assert matrix.dtype == dtype

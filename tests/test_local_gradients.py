@@ -114,7 +114,7 @@ def test_blocks_of_rows_make_no_difference(monkeypatch):
 
 
 def test_any_strides_and_byte_order_and_nothing_is_written():
-    x, w, g, options = layer(2, {})
+    x, w, g, _ = layer(2, {})
     known = grad.locally_connected2d(x, w, g)
     for disguise in (np.asfortranarray, lambda a: a[::-1].copy()[::-1], lambda a: a.astype(">f8")):
         arrays = [disguise(a) for a in (x, w, g)]
@@ -145,11 +145,11 @@ def test_empty_arrays_and_integers_that_do_not_fit():
 def test_wrong_arguments():
     x, w, g, _ = layer(2, {})
     for wrong in (g[:1], g[..., 1:], g[0]):
-        with pytest.raises(ValueError, match="grad.locally_connected2d: grad_output must have the shape"):
+        with pytest.raises(ValueError, match=r"grad\.locally_connected2d: grad_output must have the shape"):
             grad.locally_connected2d(x, w, wrong)
-    with pytest.raises(TypeError, match="grad.locally_connected2d: grad_output of dtype complex128"):
+    with pytest.raises(TypeError, match=r"grad\.locally_connected2d: grad_output of dtype complex128"):
         grad.locally_connected2d(x, w, g + 0j)
-    with pytest.raises(ValueError, match="grad.locally_connected2d: input of shape"):
+    with pytest.raises(ValueError, match=r"grad\.locally_connected2d: input of shape"):
         grad.locally_connected2d(x, w[1:], g)
-    with pytest.raises(ValueError, match="grad.locally_connected2d: needs may name"):
+    with pytest.raises(ValueError, match=r"grad\.locally_connected2d: needs may name"):
         grad.locally_connected2d(x, w, g, needs=("wait",))

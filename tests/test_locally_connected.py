@@ -6,11 +6,7 @@ import pytest
 from fastconv._operations import local as family
 from fastconv.conv import conv1d, conv2d, conv3d
 from fastconv.linear_maps import im2col
-from fastconv.locally_connected import (
-    locally_connected1d,
-    locally_connected2d,
-    locally_connected3d,
-)
+from fastconv.locally_connected import locally_connected1d, locally_connected2d, locally_connected3d
 from fastconv.shapes import conv_output_shape
 
 LOCAL = {1: locally_connected1d, 2: locally_connected2d, 3: locally_connected3d}
@@ -69,7 +65,7 @@ def test_one_kernel_everywhere_is_a_convolution(sizes, kernel, call):
     np.testing.assert_array_equal(y, CONV[len(sizes)](x, shared, **call))
 
 
-@pytest.mark.parametrize("dtype", "f2 f4 f8 c8 i1 u8 i8 >f8".split())
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "i1", "u8", "i8", ">f8"])
 def test_dtypes(dtype):
     x, weight, bias = (np.abs(a).astype(dtype) % 3 if dtype != "c8" else a.astype(dtype)
                        for a in layer((5, 5), (3, 3), {}))  # fmt: skip

@@ -6,8 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from rooms import LAYOUTS, in_layout, in_pieces, spatial_size
 
 import fastconv
@@ -170,7 +169,7 @@ def test_wrong_mixtures():
             fastconv.conv2d(x, w, **options)
     with pytest.raises(TypeError, match="dtype uint8 does not hold results for an input of float32"):
         fastconv.conv2d(x.astype("f4"), w, dtype="u1")
-    with pytest.raises(TypeError, match="convert the input, e.g. input.astype"):
+    with pytest.raises(TypeError, match=r"convert the input, e\.g\. input\.astype"):
         fastconv.conv2d(x.astype("f4"), w)
 
 

@@ -1,5 +1,7 @@
 """ONNX's own node tests of the operators that we have, by our operators."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -32,17 +34,13 @@ def data_of(case, model):
     if case.data_sets is not None:
         yield from case.data_sets
         return
-    import glob
-
-    for folder in sorted(glob.glob(f"{case.model_dir}/test_data_set_*")):
+    for folder in sorted(Path(case.model_dir).glob("test_data_set_*")):
         sets = []
         for what in ("input", "output"):
             arrays = []
-            for path in sorted(
-                glob.glob(f"{folder}/{what}_*.pb"), key=lambda p: int(p.split("_")[-1][:-3])
-            ):
+            for path in sorted(folder.glob(f"{what}_*.pb"), key=lambda p: int(p.stem.split("_")[-1])):
                 tensor = TensorProto()
-                tensor.ParseFromString(open(path, "rb").read())
+                tensor.ParseFromString(path.read_bytes())
                 arrays.append(numpy_helper.to_array(tensor))
             sets.append(arrays)
         yield tuple(sets)

@@ -74,7 +74,7 @@ def gradient_call_of(name, ndim, x):
 def test_every_public_function_is_an_operation_or_known_to_be_none():
     names = set(public_names())
     assert set(registry.names()) == names - OTHERS
-    assert OTHERS <= names
+    assert names >= OTHERS
 
 
 def same(result, expected):
@@ -116,7 +116,7 @@ def test_every_operation(name, threads):
         else:
             with pytest.raises(TypeError, match="take no out"):
                 plan(*inputs, out=np.zeros(1))
-        with pytest.raises(TypeError, match="is called with|positional arguments"):
+        with pytest.raises(TypeError, match=r"is called with|positional arguments"):
             plan(*inputs, *inputs, *inputs)
         with pytest.raises(ValueError, match="made for an input of shape"):
             plan(*(a[..., :-1] for a in inputs))

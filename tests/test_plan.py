@@ -194,7 +194,7 @@ def test_wrong_plans_and_wrong_inputs_are_refused():
 
 def test_sixteen_threads_call_the_same_and_different_plans_and_functions():
     jobs = []
-    for name, (function, shape, operands, options) in OPERATIONS.items():
+    for function, shape, operands, options in OPERATIONS.values():
         x = whole(*shape)
         plan = fastconv.plan(function, shape, *operands, **options)
         jobs.append((plan, function, x, operands, options, function(x, *operands, **options)))

@@ -18,11 +18,7 @@ from fastconv._core.problem import Problem
 from fastconv._kernels import isa
 from fastconv._planner import machine, measure, planner
 
-pytestmark = [
-    pytest.mark.usefixtures("no_wisdom"),
-    # Other programs may be at work while tests run.
-    pytest.mark.filterwarnings("ignore:fastconv.tune. .* other threads"),
-]
+pytestmark = pytest.mark.usefixtures("no_wisdom")
 
 SPELLING = "conv2d f32 cf n1 c4 k4 g1 i9x9 f3x3 s1x1 d1x1 p0x0 q0x0 o7x7"
 X, W = (1, 4, 9, 9), (4, 4, 3, 3)
@@ -117,7 +113,7 @@ POOL = (fastconv.max_pool2d, np.zeros((1, 1, 4, 4), np.float32), 2)
 
 
 def test_tuning_finds_the_fastest_and_drops_losers_early(house):
-    slow, fast, close = house(
+    slow, fast, _ = house(
         room("slow", 1e-4, 4e-3), room("fast", 2e-4, 1e-3), room("close", 3e-4, 1.2e-3)
     )
     assert fastconv.explain(*POOL).algorithm == "slow"
@@ -348,10 +344,10 @@ def test_every_problem_of_the_files_can_be_explained(name):
 
 def test_progress_on_a_terminal_and_off(monkeypatch, capsys):
     for terminal, progress in ((True, None), (False, None), (True, False), (False, True)):
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal, raising=False)
         fastconv.tune(SPELLING, budget=0.02, progress=progress)
         shown = capsys.readouterr().err
-        assert ("tuning 1/2" in shown) == (progress or progress is None and terminal)
+        assert ("tuning 1/2" in shown) == (progress or (progress is None and terminal))
     seen = []
     fastconv.tune(SPELLING, budget=0.02, progress=seen.append)
     assert {one.done for one in seen} == {0, 1} and {one.total for one in seen} == {2}

@@ -8,13 +8,19 @@ import pool_oracle as oracle
 import pytest
 from hypothesis import given, settings, strategies as st
 from pool_oracle import (
-    INTEGERS, LAYOUTS, NATIVE, both_rooms, from_layout, pose, run_room, same, to_layout,
-)  # fmt: skip
+    INTEGERS,
+    LAYOUTS,
+    NATIVE,
+    both_rooms,
+    from_layout,
+    pose,
+    run_room,
+    same,
+    to_layout,
+)
 
 from fastconv import config, pool
-from fastconv._algorithms import (
-    direct_pool_slides, direct_pool_windows, pooling, reference_pooling,
-)  # fmt: skip
+from fastconv._algorithms import direct_pool_slides, direct_pool_windows, pooling, reference_pooling
 from fastconv._kernels import isa
 
 ROOMS = (reference_pooling, pooling, direct_pool_windows, direct_pool_slides)

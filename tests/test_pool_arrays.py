@@ -4,12 +4,19 @@ import numpy as np
 import pool_oracle as oracle
 import pytest
 from pool_oracle import (
-    INTEGERS, LAYOUTS, NATIVE, both_rooms, from_layout, pose, read_only, same, to_layout,
-)  # fmt: skip
+    INTEGERS,
+    LAYOUTS,
+    NATIVE,
+    both_rooms,
+    from_layout,
+    pose,
+    read_only,
+    same,
+    to_layout,
+)
 
 from fastconv import config, pool
 from fastconv._algorithms import pooling, reference_pooling
-
 
 # ---- dtypes
 

@@ -4,8 +4,7 @@ from math import ceil
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fastconv.linear_maps import as_matrix, im2col
 from fastconv.shapes import (

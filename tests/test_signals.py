@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from rooms import LAYOUTS, WAYS, assert_exact, spatial_size, whole_numbers
 
 import fastconv

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import scipy.signal
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from fastconv import filters
 from fastconv.conv import conv1d, conv2d, conv3d

@@ -122,7 +122,7 @@ def test_wrong_arguments():
     x, w = np.ones((2, 3, 5)), np.ones((3, 4, 3))
     with pytest.raises(ValueError, match=r"grad.conv_transpose1d: grad_output must have the shape of the result, \(2, 4, 7\)"):
         grad.conv_transpose1d(x, w, np.ones((2, 4, 8)))
-    with pytest.raises(TypeError, match="grad.conv_transpose1d: grad_output of dtype complex128"):
+    with pytest.raises(TypeError, match=r"grad\.conv_transpose1d: grad_output of dtype complex128"):
         grad.conv_transpose1d(x, w, np.ones((2, 4, 7), complex))
     with pytest.raises(ValueError, match="is for 3 input channels"):
         grad.conv_transpose1d(x[:, :2], w, np.ones((2, 4, 7)))

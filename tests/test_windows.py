@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from rooms import assert_same_bits, in_layout, in_pieces, normal, spatial_size, whole_numbers
 
 import fastconv

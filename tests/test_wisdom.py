@@ -14,9 +14,6 @@ from fastconv._core.problem import Problem
 from fastconv._planner import planner, wisdom
 from fastconv.config import current
 
-# Other programs may be at work while tests run.
-pytestmark = pytest.mark.filterwarnings("ignore:fastconv.tune. .* other threads")
-
 SPELLING = "conv2d f32 cf n1 c4 k4 g1 i9x9 f3x3 s1x1 d1x1 p0x0 q0x0 o7x7"
 PROBLEM = Problem.parse(SPELLING)
 X = np.arange(4 * 81, dtype=np.float32).reshape(1, 4, 9, 9) % 7

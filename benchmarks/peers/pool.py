@@ -41,7 +41,7 @@ class Worker:
         environment.update(dict.fromkeys(THREAD_VARIABLES, str(self._threads)))
         path = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), path)))
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [self._python, "-m", "benchmarks.peers.worker", self.rival.name, str(self._threads)],
             stdin=subprocess.PIPE,

@@ -7,8 +7,6 @@ whole in every window, are compared with the loudest one of their block.
 
 from math import prod
 
-import numpy as np
-
 cimport numpy as cnp
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport View, view_of
@@ -131,7 +129,7 @@ cdef bint _uneven(const double* energies, const Py_ssize_t* cell, const Py_ssize
                   const Py_ssize_t* count) noexcept nogil:
     """Whether a block holds parts of very different energy."""
     cdef Py_ssize_t a, b, c, i, j, k
-    cdef Py_ssize_t[3] at, first, last
+    cdef Py_ssize_t[3] first, last
     cdef double least, most, e
     for a in range(count[0]):
         first[0] = max((a * step[0] - pad[0] + cell[0] - 1) // cell[0], <Py_ssize_t> 0)

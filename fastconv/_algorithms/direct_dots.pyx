@@ -3,8 +3,6 @@
 # memory: nothing is packed but the windows of the pixels, and these are few where this room is best,
 # with more weights than pixels, which would take longer to pack than to multiply.
 
-from math import prod
-
 import numpy as np
 
 cimport numpy as cnp

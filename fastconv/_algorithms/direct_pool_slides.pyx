@@ -141,7 +141,6 @@ cdef class Slides:
         """Blocks of outputs, and where their inputs lie on the way."""
         cdef const Geometry* g = &w.g
         cdef Py_ssize_t reach[3]
-        cdef int i
         # Neighbouring blocks see the same inputs, about as many as half a window: blocks are larger.
         w.columns = min(g.output[2], max(LINE // w.unit, 2 * g.kernel[2] * g.dilation[2] // g.stride[2] + 1))
         w.rows = min(g.output[1], max(<Py_ssize_t> FEWEST_ROWS, 2 * g.kernel[1] * g.dilation[1] // g.stride[1] + 1))

@@ -339,7 +339,7 @@ cdef void _bring_in(const Layout* plan, const fc_kernels* k, const Operands* o, 
 cdef void _bring_out(const Layout* plan, const fc_kernels* k, const View* y, const char* results,
                      char* out, Py_ssize_t lines, Py_ssize_t count) noexcept nogil:
     """Outputs [position][lane] to where they belong, of which `count` are left in a row."""
-    cdef Py_ssize_t size = plan.size, vector = plan.lanes * size, whole, i
+    cdef Py_ssize_t size = plan.size, whole
     if plan.rowwise:
         _turn(plan, k, y, results, out, y.batch if plan.images else y.axis[1], lines,
               min(count, plan.positions))

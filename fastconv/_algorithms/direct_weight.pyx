@@ -17,7 +17,7 @@ from fastconv._algorithms._weight_sums cimport Sums, add_vectors, fill_ones, sto
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport FILLED, Geometry, View, view_of
 from fastconv._core.team cimport share
-from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
+from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_tile
 
 cnp.import_array()
 

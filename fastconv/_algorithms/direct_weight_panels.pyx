@@ -16,7 +16,7 @@ from fastconv._algorithms._weight_sums cimport add_vectors, fill_ones
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport FILLED, Geometry, View, view_of
 from fastconv._core.team cimport share
-from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile
+from fastconv._kernels.table cimport FC_CHAIN, fc_tile
 
 cnp.import_array()
 

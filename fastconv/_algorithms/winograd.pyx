@@ -23,7 +23,7 @@ from fastconv._algorithms._slots cimport Slots, must_pack, slot_of, slots_for
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, shown, view_of
 from fastconv._core.team cimport note, share
-from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_kernels, fc_tile, fc_winograd
+from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_tile
 
 cnp.import_array()
 
@@ -294,7 +294,7 @@ cdef class Winograd(Direct):
     cdef Scratch transform(self, object weight, int threads):
         """Packed weights, at the points."""
         cdef const Layout* plan = &self.plan
-        cdef Py_ssize_t total = self.g.groups * plan.blocks, i
+        cdef Py_ssize_t total = self.g.groups * plan.blocks
         cdef Py_ssize_t block_bytes = plan.points * self.g.kernel[0] * self.channels * plan.lanes * self.size
         cdef Py_ssize_t piece = _pages(PIECE * self.taps * plan.lanes * self.size)
         cdef int workers = threads if total * block_bytes > PARALLEL_WEIGHTS else 1
@@ -397,7 +397,7 @@ cdef class Winograd(Direct):
         """The inputs of a unit at the points: of all tiles, or of one row of them."""
         cdef const Geometry* g = &self.g
         cdef Unit t = unit_at(&plan.units, index)
-        cdef Py_ssize_t first = 0, last = t.size[1], slice, at, image, depth, r, plane
+        cdef Py_ssize_t first = 0, last = t.size[1], slice, at, image, r, plane
         cdef const char* source
         cdef char* to
         if row >= 0:

@@ -20,5 +20,6 @@ processor      its name; memory of the machine
 version        of the package
 arena          scratch memory, reused between calls
 blas, fft      the only doors to BLAS and to FFT libraries
+_common        what the compiled modules have in common; written by Cython
 =============  =================================================================
 """

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import filters
-from . import operations, race
 from ..pool import max_pool2d
+from . import operations, race
 
 FEATURE_WINDOW = 2
 # Overlapping windows with a pixel at their centre, from which the position of a maximum is seen.

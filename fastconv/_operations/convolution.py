@@ -385,7 +385,7 @@ def parse_conv(
         padding_value = check_value(op, padding_value, dtype)
         if padding_value == 0:
             padding_mode, padding_value = "zeros", 0.0
-    elif not padding_value.__class__ in (int, float) or padding_value:
+    elif padding_value.__class__ not in (int, float) or padding_value:
         raise ValueError(
             f"{op}: padding_value {padding_value!r} is for padding_mode 'constant', "
             f"not {padding_mode!r}"

@@ -5,8 +5,8 @@ from math import prod
 
 import numpy as np
 
-from .._core.arguments import as_array
 from .._core import integers
+from .._core.arguments import as_array
 from .._core.arrays import native
 from .._core.settings import current
 from . import _calls

@@ -14,7 +14,6 @@ from ._overlap_add import input_gradient
 from ._stride_phases import exchanged
 from .convolution import ConvCall
 
-
 names = {f"conv_transpose{ndim}d": ("input",) for ndim in (1, 2, 3)}
 
 

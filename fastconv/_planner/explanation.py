@@ -230,9 +230,7 @@ def spelled_seconds(seconds):
     """Seconds for people, with three digits."""
     if seconds is None:
         return "-"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            break
+    unit, size = next((u for u in (("s", 1.0), ("ms", 1e-3)) if seconds >= u[1]), ("us", 1e-6))
     return f"{seconds / size:.3g} {unit}"
 
 

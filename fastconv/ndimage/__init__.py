@@ -22,12 +22,7 @@ Beneath: ``_arguments``, as SciPy takes them; ``_folding``, any number of axes a
 
 from ._correlation import convolve, convolve1d, correlate, correlate1d
 from ._derivatives import laplace, prewitt, sobel
-from ._gaussian import (
-    gaussian_filter,
-    gaussian_filter1d,
-    gaussian_gradient_magnitude,
-    gaussian_laplace,
-)
+from ._gaussian import gaussian_filter, gaussian_filter1d, gaussian_gradient_magnitude, gaussian_laplace
 from ._morphology import (
     grey_dilation,
     grey_erosion,

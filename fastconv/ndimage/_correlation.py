@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.ndimage import correlate as scipy_correlate
-from scipy.ndimage import correlate1d as scipy_correlate1d
+from scipy.ndimage import correlate as scipy_correlate, correlate1d as scipy_correlate1d
 
 from .._scipy import hand_over, unmasked
 from . import _sums

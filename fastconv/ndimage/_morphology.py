@@ -4,10 +4,12 @@ import warnings
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.ndimage import grey_dilation as scipy_grey_dilation
-from scipy.ndimage import grey_erosion as scipy_grey_erosion
-from scipy.ndimage import maximum_filter as scipy_maximum_filter
-from scipy.ndimage import minimum_filter as scipy_minimum_filter
+from scipy.ndimage import (
+    grey_dilation as scipy_grey_dilation,
+    grey_erosion as scipy_grey_erosion,
+    maximum_filter as scipy_maximum_filter,
+    minimum_filter as scipy_minimum_filter,
+)
 
 from .._scipy import hand_over, unmasked
 from . import _extreme, _sums

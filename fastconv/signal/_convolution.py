@@ -3,11 +3,13 @@
 import operator
 
 import numpy as np
-from scipy.signal import choose_conv_method as scipy_choose_conv_method
-from scipy.signal import convolve as scipy_convolve
-from scipy.signal import correlate as scipy_correlate
-from scipy.signal import fftconvolve as scipy_fftconvolve
-from scipy.signal import oaconvolve as scipy_oaconvolve
+from scipy.signal import (
+    choose_conv_method as scipy_choose_conv_method,
+    convolve as scipy_convolve,
+    correlate as scipy_correlate,
+    fftconvolve as scipy_fftconvolve,
+    oaconvolve as scipy_oaconvolve,
+)
 
 from .._scipy import hand_over, tell, unmasked
 from ._engine import as_parts, product, region, result_type

@@ -3,8 +3,7 @@
 from math import prod
 
 import numpy as np
-from scipy.signal import lfilter as scipy_lfilter
-from scipy.signal import upfirdn as scipy_upfirdn
+from scipy.signal import lfilter as scipy_lfilter, upfirdn as scipy_upfirdn
 
 from .. import conv
 from .._scipy import hand_over, tell_choice, unmasked
@@ -70,7 +69,7 @@ def lfilter(b, a, x, axis=-1, zi=None):
         return _filtered(b, x, axis, len(b) - 1, x.shape[axis])
     state = (*x.shape[:axis], len(b) - 1, *x.shape[axis + 1 :])
     fits = zi.ndim == x.ndim and all(
-        n == m or n == 1 and i != axis for i, (n, m) in enumerate(zip(zi.shape, state))
+        n == m or (n == 1 and i != axis) for i, (n, m) in enumerate(zip(zi.shape, state))
     )
     if not fits:
         return hand_over(scipy_lfilter, "a state that does not fit", *given, axis, zi)

@@ -1,8 +1,7 @@
 """Convolution and correlation of images, with something beyond their border."""
 
 import numpy as np
-from scipy.signal import convolve2d as scipy_convolve2d
-from scipy.signal import correlate2d as scipy_correlate2d
+from scipy.signal import convolve2d as scipy_convolve2d, correlate2d as scipy_correlate2d
 
 from .._scipy import INTEGERS, hand_over, unmasked
 from ._convolution import _in_order

@@ -4,9 +4,7 @@ import math
 import operator
 
 import numpy as np
-from scipy.signal import decimate as scipy_decimate
-from scipy.signal import dlti, firwin
-from scipy.signal import resample_poly as scipy_resample_poly
+from scipy.signal import decimate as scipy_decimate, dlti, firwin, resample_poly as scipy_resample_poly
 
 from .._scipy import hand_over, unmasked
 from ._engine import FLOATS
@@ -52,9 +50,9 @@ def resample_poly(x, up, down, axis=0, window=("kaiser", 5.0), padtype="constant
     """
     (x,) = unmasked("resample_poly", x)
     ours = x.dtype.char in FLOATS and x.ndim and x.size and up == int(up) >= 1 and down == int(down) >= 1
-    ours = ours and (padtype in _BACKGROUNDS and cval is None or padtype == "constant" and not cval)
+    ours = ours and ((padtype in _BACKGROUNDS and cval is None) or (padtype == "constant" and not cval))
     given = isinstance(window, (list, np.ndarray))
-    if not ours or given and np.ndim(window) != 1:
+    if not ours or (given and np.ndim(window) != 1):
         return hand_over(
             scipy_resample_poly, "another dtype, or other than numbers beyond the ends", x, up, down, axis,
             window, padtype, cval,

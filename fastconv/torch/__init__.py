@@ -25,14 +25,7 @@ try:
 except ImportError as error:
     raise ImportError('fastconv.torch needs PyTorch: pip install "fastconv[torch]"') from error
 
-from ._convolution import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-)
+from ._convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ._layers import accelerate
 from ._pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 

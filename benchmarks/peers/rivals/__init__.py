@@ -3,16 +3,7 @@
 `onnx_model` makes the model that two of them run.
 """
 
-from . import (
-    ours,
-    onnx_runtime,
-    open_vino,
-    opencv,
-    plain_numpy,
-    pytorch,
-    scipy_ndimage,
-    scipy_signal,
-)
+from . import onnx_runtime, open_vino, opencv, ours, plain_numpy, pytorch, scipy_ndimage, scipy_signal
 
 ALL = (
     ours.Functional(),
