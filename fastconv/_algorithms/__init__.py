@@ -9,7 +9,8 @@ direct_planes      filters of one channel each, lanes = output pixels
 direct_windows     the same with 3x3 or 5x5 taps, read in place
 direct_signals     kernels along rows: lanes = segments of a row, or rows
 direct_weight      gradients to the weight
-winograd           3x3 kernels with fewer products, by transforms of small tiles
+winograd           3x3 kernels with fewer products, by transforms of tiles of 2x2 outputs
+winograd_4x4       the same by tiles of 4x4, for lower precisions
 fused_winograd     the same for few input channels, from products to outputs in registers
 split_bfloat16     float32 convolution on a tile unit, by products of bfloat16 parts
 separable          kernels that are outer products: down the columns, then along the rows
@@ -27,7 +28,8 @@ _boxes             boxes of outputs and shares of filters, for threads and cache
 _slots             where packed inputs lie, and which threads pack them
 _packing           copies of a box's inputs in the orders that tiles read, and back
 _windows           windows that kernels read in place
-_winograd_tiles    where its tiles lie, and how they are shared out
+_winograd          what these two share: points, and products at them
+_winograd_tiles    where the tiles lie, and how they are shared out
 _tasks             how rooms that pack whole images share out their tiles
 _weight_sums       sums of weight gradients: added up, and brought into weights
 _seen              taps that see the input, not only what is around it

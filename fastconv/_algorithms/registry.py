@@ -25,6 +25,7 @@ from . import (
     separable,
     split_bfloat16,
     winograd,
+    winograd_4x4,
 )
 
 ROOMS = (
@@ -37,6 +38,7 @@ ROOMS = (
     direct_dots,
     fused_winograd,
     winograd,
+    winograd_4x4,
     split_bfloat16,
     im2col,
     fft_blocks,

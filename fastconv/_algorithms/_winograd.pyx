@@ -1,9 +1,9 @@
-# Winograd's convolution with 3x3 kernels: fewer products for more sums. Tiles of inputs, channels
-# last, are transformed to points; at every point one matrix product, of tiles x channels and
-# channels x filters, by the register tiles of the direct rooms; the points transformed back are
-# tiles of outputs. F(2, 3) takes 16 products for 36 and rounds like a direct sum; F(4, 3) takes 36
-# for 144, rounds five times worse, and serves lower precisions. Depth, and all else that is not the
-# 3x3 kernel, is summed up at the points. A tile mixes its inputs: a NaN would reach its neighbours.
+"""Winograd's convolution with 3x3 kernels, for tiles of m x m outputs: fewer products for more sums.
+
+Tiles of inputs, channels last, are transformed to points; at every point there is one matrix product, of tiles x
+channels and channels x filters, by the register tiles of the direct rooms; the points transformed back are tiles of
+outputs. Depth, and all else that is not the 3x3 kernel, is summed up at the points.
+"""
 
 from math import prod
 
@@ -26,11 +26,6 @@ from fastconv._core.team cimport note, share
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_tile
 
 cnp.import_array()
-
-name = "winograd"
-kinds = ("conv",)
-local = False
-adaptive = True
 
 cdef enum:
     MOST_POINTS = 36
@@ -96,7 +91,8 @@ cdef struct Transform:
     Py_ssize_t piece
 
 
-def supports(problem):
+def refusal(problem):
+    """None, or why a problem has no tiles of Winograd's."""
     reason = _supports(problem)
     if reason is None and problem.precision == "exact":
         reason = "its transforms round, and this sum must be exact"
@@ -108,64 +104,6 @@ def supports(problem):
     if reason is None and min(channels, filters) < LEAST_CHANNELS:
         reason = f"does not repay its transforms with {channels} channels and {filters} filters"
     return reason
-
-
-def estimate(problem, machine, prepacked):
-    cdef Winograd state = Winograd(problem)
-    cdef Layout plan = state.lay_out(machine.threads, not state.last, state.g.batch)
-    tiles = problem.batch * problem.groups * state.g.output[0] * plan.units.all_rows * plan.units.all_columns
-    slices = slices_of(&state.g, plan.units.planes) / <double> plan.units.planes
-    moved = tiles * plan.points * (slices * state.channels + 2 * state.filters)
-    if not plan.in_place:
-        moved += problem.batch * problem.in_channels * prod(problem.input)
-    if not state.last:
-        moved += problem.batch * problem.out_channels * prod(problem.output)
-    weights = problem.out_channels * state.channels * state.g.kernel[0] * (9 + plan.points)
-    # Parallel regions, which threads enter and leave together.
-    regions = 1 + (not plan.in_place) + plan.slots.together
-    return machine.seconds(
-        name,
-        flops=problem.batch * problem.groups * plan.cost * 4 * state.k.lanes,
-        tiles=tiles,
-        moved=moved,
-        regions=machine.threads * regions if machine.threads > 1 else 0,
-        weights=0 if prepacked else weights,
-        far_weights=max(weights * plan.units.units // problem.groups - NEAR_WEIGHTS, 0),
-    )
-
-
-def workspace(problem, threads):
-    cdef Winograd state = Winograd(problem)
-    return state.scratch_bytes(threads, not state.last)
-
-
-def compile(problem):
-    return Winograd(problem)
-
-
-def prepare(Winograd state, weight, threads):
-    """Weights at the points, as [group][block][point][depth][channel][filter of the block]."""
-    return state.transform(weight, threads)
-
-
-def run(Winograd state, Scratch packed, inputs, outputs, threads):
-    """Whether the result stands: False where there is an Inf or NaN."""
-    x, bias = inputs
-    (y,) = outputs
-    if bias is not None:
-        bias = np.ascontiguousarray(bias, state.dtype)
-    cdef Operands o
-    cdef const char* biases = state.bias(bias)
-    cdef int workers = threads
-    o.x = state.input_view(x)
-    o.y = view_of(y, state.last)
-    o.weights = packed.data
-    cdef bint copy = o.x.channel != state.size
-    cdef Scratch scratch = acquire(state.scratch_bytes(workers, copy))
-    cdef int odd = 0
-    with nogil:
-        odd = state.execute_all(&o, biases, copy, scratch.data, workers)
-    return odd == 0
 
 
 cdef Py_ssize_t _pages(Py_ssize_t size) noexcept nogil:
@@ -200,32 +138,83 @@ cdef class Winograd(Direct):
     cdef Layout plan
     cdef Geometry whole        # an input image as outputs of a 1x1 kernel: what is copied
 
-    def __init__(self, problem):
+    def __init__(self, problem, outputs):
         super().__init__(problem)
         cdef Layout plan
         cdef double least = -1
         cdef Py_ssize_t tiles
-        cdef int variant, width, variants
-        variants = 2 if self.size == 4 and problem.precision in ("high", "medium") else 1
-        for variant in range(variants):
-            plan.variant = variant
-            plan.outputs = self.k.winograd[variant].outputs
-            plan.points = (plan.outputs + 2) * (plan.outputs + 2)
-            tiles = tiles_along(&self.g, 1, plan.outputs) * tiles_along(&self.g, 2, plan.outputs)
-            for width in range(FC_WIDTHS - 1):
-                plan.width = width
-                plan.lanes = self.k.lanes << width
-                plan.blocks = tile_count(self.filters, plan.lanes)
-                plan.cost = self.cost(&plan, tiles)
-                if least < 0 or plan.cost < least:
-                    least = plan.cost
-                    self.plan = plan
+        cdef int width
+        plan.variant = (2, 4).index(outputs)
+        plan.outputs = self.k.winograd[plan.variant].outputs
+        plan.points = (plan.outputs + 2) * (plan.outputs + 2)
+        tiles = tiles_along(&self.g, 1, plan.outputs) * tiles_along(&self.g, 2, plan.outputs)
+        for width in range(FC_WIDTHS - 1):
+            plan.width = width
+            plan.lanes = self.k.lanes << width
+            plan.blocks = tile_count(self.filters, plan.lanes)
+            plan.cost = self.cost(&plan, tiles)
+            if least < 0 or plan.cost < least:
+                least = plan.cost
+                self.plan = plan
         self.whole = self.g
         for width in range(3):
             self.whole.output[width] = self.g.input[width]
             self.whole.kernel[width] = self.whole.stride[width] = self.whole.dilation[width] = 1
             self.whole.pad[width] = 0
         self.plan.copied = pixels_of(&self.whole, self.g.input, self.g.in_channels, False, self.size)
+
+    def estimate(self, name, problem, machine, prepacked):
+        """Predicted seconds, at the prices of the room `name`."""
+        cdef Layout plan = self.lay_out(machine.threads, not self.last, self.g.batch)
+        tiles = problem.batch * problem.groups * self.g.output[0] * plan.units.all_rows * plan.units.all_columns
+        slices = slices_of(&self.g, plan.units.planes) / <double> plan.units.planes
+        moved = tiles * plan.points * (slices * self.channels + 2 * self.filters)
+        if not plan.in_place:
+            moved += problem.batch * problem.in_channels * prod(problem.input)
+        if not self.last:
+            moved += problem.batch * problem.out_channels * prod(problem.output)
+        weights = problem.out_channels * self.channels * self.g.kernel[0]
+        packed = weights * (9 + plan.points)
+        # Parallel regions, which threads enter and leave together.
+        regions = 1 + (not plan.in_place) + plan.slots.together
+        return machine.seconds(
+            name,
+            flops=problem.batch * problem.groups * plan.cost * 4 * self.k.lanes,
+            tiles=tiles,
+            moved=moved,
+            regions=machine.threads * regions if machine.threads > 1 else 0,
+            weights=0 if prepacked else packed,
+            far_weights=max(packed * plan.units.units // problem.groups - NEAR_WEIGHTS, 0),
+            # Weights at the points are read once, from memory where they are many.
+            streamed=max(weights * plan.points - NEAR_WEIGHTS * machine.threads, 0),
+        )
+
+    def workspace(self, threads):
+        """Bytes of scratch."""
+        return self.scratch_bytes(threads, not self.last)
+
+    def prepare(self, weight, threads):
+        """Weights at the points, as [group][block][point][depth][channel][filter of the block]."""
+        return self.transform(weight, threads)
+
+    def run(self, Scratch packed, inputs, outputs, threads):
+        """Whether the result stands: False where there is an Inf or NaN."""
+        x, bias = inputs
+        (y,) = outputs
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, self.dtype)
+        cdef Operands o
+        cdef const char* biases = self.bias(bias)
+        cdef int workers = threads
+        o.x = self.input_view(x)
+        o.y = view_of(y, self.last)
+        o.weights = packed.data
+        cdef bint copy = o.x.channel != self.size
+        cdef Scratch scratch = acquire(self.scratch_bytes(workers, copy))
+        cdef int odd = 0
+        with nogil:
+            odd = self.execute_all(&o, biases, copy, scratch.data, workers)
+        return odd == 0
 
     cdef double cost(self, const Layout* plan, Py_ssize_t tiles) noexcept nogil:
         """Cycles of the products of an image and group."""
