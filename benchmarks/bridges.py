@@ -156,12 +156,56 @@ def of_dask(rounds):
     )
 
 
+def of_cluster(rounds):
+    """Two processes of one thread each, whose chunks and results stay where they are."""
+    import dask.array as da
+    from dask.distributed import Client, wait
+
+    import fastconv.dask
+
+    w = np.random.default_rng(1).standard_normal((16, 16, 3, 3)).astype(np.float32)
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+        source = da.random.default_rng(0).random((1, 16, 2048, 2048), np.float32, chunks=(1, 16, 1024, 1024))
+        chunked = client.persist(source)
+        x = chunked.compute()
+        y = fastconv.dask.conv2d(chunked, w, padding=1)
+        whole, parts = in_turn(
+            lambda: fastconv.conv2d(x, w, padding=1), lambda: wait(client.persist(y)), rounds
+        )
+    print(
+        f"dask, 4 chunks, 2 processes: {1e3 * parts:.0f} ms, whole {1e3 * whole:.0f} ms, {whole / parts:.2f}"
+    )
+
+
+def of_joblib(rounds):
+    """Pictures one after another, by callers in threads, and by processes that send results back."""
+    from joblib import Parallel, delayed
+
+    pictures = list(np.random.default_rng(0).random((64, 3, 256, 256), dtype=np.float32))
+    w = np.random.default_rng(1).standard_normal((16, 3, 5, 5)).astype(np.float32)
+    ways = {"one after another, 2 threads": lambda: [_features(x, w, 2) for x in pictures]}
+    for jobs, backend in ((2, "threading"), (2, "loky")):
+        pool = Parallel(n_jobs=jobs, backend=backend)
+        ways[f"joblib, 2 jobs of 1 thread, {backend}"] = lambda pool=pool: pool(
+            delayed(_features)(x, w, 1) for x in pictures
+        )
+    for name, call in ways.items():
+        print(f"{name}: {1e3 * best(call, rounds):.0f} ms for 64 pictures")
+
+
+def _features(x, w, threads):
+    with fastconv.config(threads=threads):
+        return fastconv.conv2d(x, w, padding=2).max(axis=0)
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bridges", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="calls of each, after one (5)")
     options = parser.parse_args(arguments)
     with fastconv.config(threads=2):
-        for name, run in (("torch", of_torch), ("onnx", of_onnx), ("dask", of_dask)):
+        for name, run in (
+            ("torch", of_torch), ("onnx", of_onnx), ("dask", of_dask), ("distributed", of_cluster), ("joblib", of_joblib)
+        ):  # fmt: skip
             if importlib.util.find_spec(name) is None:
                 print(f"{name} is not installed")
             else:

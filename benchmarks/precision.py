@@ -64,7 +64,7 @@ def contenders():
         )
     columns["direct"] = ours("direct")
     for tier in ("highest", "high"):
-        columns[f"winograd, {tier}"] = ours("winograd", tier)
+        columns[f"winograd, {tier}"] = ours("winograd" if tier == "highest" else "winograd_4x4", tier)
     if isa.has_tile_unit():
         for tier in ("highest", "high", "medium"):
             columns[f"split, {tier}"] = ours(SPLIT, tier)

@@ -38,7 +38,7 @@ Algorithm: TypeAlias = Literal[
     "direct_channels", "direct_depthwise", "direct_dots", "direct_pixels", "direct_planes",
     "direct_pool_gradients", "direct_pool_slides", "direct_pool_windows", "direct_pooling",
     "direct_signals", "direct_weight", "direct_weight_panels", "direct_windows", "fft_blocks",
-    "fft_library", "fused_winograd", "split_bfloat16",
+    "fft_library", "fused_winograd", "split_bfloat16", "winograd_4x4",
 ]  # fmt: skip
 
 Need: TypeAlias = Literal["input", "weight", "weight_per_sample", "bias"]

@@ -157,11 +157,10 @@ def calibrate(seconds=50.0, progress=None, *, report=None):
     if progress is None or isinstance(progress, bool):
         terminal = _Terminal() if progress or progress is None and sys.stderr.isatty() else None
         progress = terminal or (lambda *_: None)
-    end = perf_counter() + seconds
     try:
         progress(0, 1, "ceilings of this machine")
         measured = _rates(seconds * _CEILING_PART)
-        runs = _timed(measured, end, progress)
+        runs = _timed(measured, seconds * (1 - _CEILING_PART), progress)
         if not runs:
             raise ValueError(f"calibrate: {seconds} seconds are too short a time to compare algorithms")
         fitted = measured._replace(rooms=_factors(runs, measured))
@@ -194,8 +193,9 @@ def _rates(seconds):
     )  # fmt: skip
 
 
-def _timed(measured, end, progress):
+def _timed(measured, seconds, progress):
     """Lists of Timing, one for each choice."""
+    end = perf_counter() + seconds
     tasks = [
         (Problem.parse(probe.format(layout)), threads, prepacked)
         for probe in _PROBES
@@ -204,21 +204,21 @@ def _timed(measured, end, progress):
         for prepacked in ((False, True) if probe.startswith("conv") else (False,))
     ]
     # In a short time fewer of them, rather than none long enough.
-    tasks = tasks[:: max(1, round(len(tasks) * _LEAST_SECONDS / max(end - perf_counter(), _LEAST_SECONDS)))]
+    tasks = tasks[:: max(1, round(len(tasks) * _LEAST_SECONDS / max(seconds, _LEAST_SECONDS)))]
     runs = []
     for done, (problem, threads, prepacked) in enumerate(tasks):
         progress(done, len(tasks), str(problem))
         share = max(end - perf_counter(), 0.0) / (len(tasks) - done)
         settings = current()._replace(threads=threads, tuning="estimate", algorithm=None, max_workspace=None)
-        seconds = planner.times(problem, settings, prepacked=prepacked, seconds=share, within=_FAR_BEHIND)
+        times = planner.times(problem, settings, prepacked=prepacked, seconds=share, within=_FAR_BEHIND)
         here = machine.machine_for(problem, threads)
         counting = _Counting(here._replace(profile=measured))
         runs.append([
             Timing(
                 room.name, room.estimate(problem, here, prepacked), room.estimate(problem, counting, prepacked),
-                here.level, here.threads, seconds[room.name],
+                here.level, here.threads, times[room.name],
             )
-            for room in planner.rooms_of(problem) if room.name in seconds
+            for room in planner.rooms_of(problem) if room.name in times
         ])  # fmt: skip
     return [run for run in runs if len(run) > 1]
 

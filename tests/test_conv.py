@@ -15,7 +15,7 @@ RNG = np.random.default_rng(7)
 # split operands and of transforms in files of their own.
 CHOOSY = (
     "direct_depthwise", "direct_planes", "direct_signals", "direct_windows", "split_bfloat16", "winograd",
-    "fused_winograd",
+    "winograd_4x4", "fused_winograd",
 )  # fmt: skip
 ROOMS = [r.name for r in registry.rooms_for("conv") if r.name not in CHOOSY]
 LAYOUTS = ("channels_first", "channels_last")

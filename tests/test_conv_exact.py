@@ -91,7 +91,7 @@ def test_a_forced_room_is_the_room_that_runs():
     ran = []
     x, w = np.ones((1, 32, 9, 9), np.float32), np.ones((32, 1, 3, 3), np.float32)
     # Grouped by single channels there is nothing to split or to transform; 3x3 is no row.
-    none = ("split_bfloat16", "winograd", "fused_winograd", "direct_signals")
+    none = ("split_bfloat16", "winograd", "winograd_4x4", "fused_winograd", "direct_signals")
     rooms = [room for room in registry.rooms_for("conv") if room.name not in none]
     for room in rooms:
         choice = planner.choose(

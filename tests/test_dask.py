@@ -21,7 +21,7 @@ def cut(rng, n):
     return tuple(np.diff([0, *bounds, n]).tolist())
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=360)
 @given(seed=st.integers(0, 2**32))
 def test_convolutions_and_poolings_do_not_depend_on_chunks(seed):
     rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from fastconv._operations import registry
 # Public functions that choose no algorithm and prepare nothing.
 OTHERS = {
     "ArgmaxCache", "as_matrix", "col2im", "config", "explain", "get_config", "im2col", "plan",
-    "set_config", "show_config", "tune", "grad.global_max_pool", "Stream", "in_place_of_scipy",
+    "set_config", "show_config", "tune", "calibrate", "grad.global_max_pool", "Stream", "in_place_of_scipy",
     *(f"{op}{n}d" for n in (1, 2, 3) for op in (
         "normalized_conv", "grad.normalized_conv", "max_unpool", "grad.max_unpool", "grad.max_pool", "grad.adaptive_max_pool")),
 }  # fmt: skip
