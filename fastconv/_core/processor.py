@@ -10,14 +10,18 @@ _LONGEST_NAME = 200
 @cache
 def processor():
     """The processor's name as the system gives it, in printable characters."""
-    name = ""
+    facts = {}
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            models = (line.partition(":")[2] for line in lines if line.startswith("model name"))
-            name = next(models, "")
+            for line in lines:
+                what, _, value = line.partition(":")
+                facts.setdefault(what.strip(), value.strip())
     except OSError:
         pass
-    name = name.strip() or platform.processor() or platform.machine() or "unknown"
+    name = facts.get("model name")
+    if not name and "CPU part" in facts:  # AArch64 has numbers for a name
+        name = f"{platform.machine()} {facts.get('CPU implementer')} {facts['CPU part']}"
+    name = name or platform.processor() or platform.machine() or "unknown"
     return "".join(c for c in name if c.isprintable())[:_LONGEST_NAME]
 
 

@@ -15,6 +15,9 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #define KEEP(x) __asm__("" : "+v"(x))
 #define FETCH(address) __asm__ volatile("prefetcht0 %0" : : "m"(*(address)))
+#elif defined(__aarch64__) && defined(__GNUC__)
+#define KEEP(x) __asm__("" : "+w"(x))
+#define FETCH(address) __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*(address)))
 #else
 #define KEEP(x) ((void)0)
 #define FETCH(address) ((void)0)
