@@ -388,7 +388,9 @@ def test_levels_by_name():
     if "amx" in isa.available():
         assert real.stdout.split()[0] == "amx"
     else:
-        refusal = "this machine, or this build, has no 'amx'; it has" if "amx" in isa.LEVELS else "no level 'amx'; there are"
+        refusal = (
+            "this build, has no 'amx'; it has" if "amx" in isa.LEVELS else "no level 'amx'; there are"
+        )
         assert real.returncode and refusal in real.stderr
 
 
