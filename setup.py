@@ -30,15 +30,17 @@ AVX512 = [
 # level -> compiler flags of its kernel unit; the order is that of the run-time table
 LEVELS = {
     "baseline": [],
+    "neon": ["-march=armv8-a"],
     "avx2": ["-mavx2", "-mfma", "-mf16c"],
     "avx512": AVX512,
     "amx": [*AVX512, "-mamx-tile", "-mamx-bf16"],
     "amx_emulated": ["-O2"],  # for tests: small is better than fast
 }
-# Without -fno-ivopts GCC spends registers of the innermost loop on addresses, and spills sums.
+# Without -fno-ivopts GCC spends registers of the innermost loop on addresses, without -fno-schedule-insns
+# (as on x86 anyway) on scalars that it loads early, and spills sums.
 OPTIMISE = [
     "-O3", "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-ivopts",
-    "-g0",
+    "-fno-schedule-insns", "-g0",
 ]  # fmt: skip
 # Threads of our own, or for comparison, and where there are no POSIX threads, those of OpenMP.
 OPENMP = os.name == "nt" or os.environ.get("FASTCONV_THREADS") == "openmp"

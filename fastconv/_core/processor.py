@@ -11,7 +11,11 @@ _USUAL_CLOCK = 3e9
 @cache
 def processor():
     """The processor's name as the system gives it, in printable characters."""
-    name = _facts().get("model name", "").strip() or platform.processor() or platform.machine() or "unknown"
+    facts = _facts()
+    name = facts.get("model name")
+    if not name and "CPU part" in facts:  # AArch64 has numbers for a name
+        name = f"{platform.machine()} {facts.get('CPU implementer')} {facts['CPU part']}"
+    name = name or platform.processor() or platform.machine() or "unknown"
     return "".join(c for c in name if c.isprintable())[:_LONGEST_NAME]
 
 

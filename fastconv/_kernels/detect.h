@@ -2,8 +2,13 @@
 #ifndef FASTCONV_DETECT_H
 #define FASTCONV_DETECT_H
 
-/* The last is no better than the others: it runs everywhere, for tests. */
-enum { FC_BASELINE, FC_AVX2, FC_AVX512, FC_AMX, FC_AMX_EMULATED, FC_LEVELS };
+/* The levels of this architecture, lowest first. The last is no better than the others: it runs everywhere,
+   for tests, on top of the best one without a tile unit. */
+#if defined(__aarch64__)
+enum { FC_BASELINE, FC_NEON, FC_AMX_EMULATED, FC_LEVELS, FC_BELOW_AMX = FC_NEON };
+#else
+enum { FC_BASELINE, FC_AVX2, FC_AVX512, FC_AMX, FC_AMX_EMULATED, FC_LEVELS, FC_BELOW_AMX = FC_AVX512 };
+#endif
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
@@ -71,7 +76,11 @@ static int fc_passes_twice(void)
 static int fc_detect(int want_tiles)
 {
     (void)want_tiles;
+#if defined(__aarch64__)
+    return FC_NEON;
+#else
     return FC_BASELINE;
+#endif
 }
 
 static int fc_passes_twice(void)

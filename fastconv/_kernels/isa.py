@@ -29,7 +29,7 @@ __all__ = [
     "use",
 ]
 # Float32 numbers in a vector; 16 where there are longer ones.
-_LANES = {"baseline": 4, "avx2": 8}
+_LANES = {"baseline": 4, "neon": 4, "avx2": 8}
 
 
 def flops_per_cycle(level, twice):

@@ -340,6 +340,7 @@ typedef struct {
 
 /* Every unit overlays the table of the level below. */
 void fc_fill_baseline(fc_table *);
+void fc_fill_neon(fc_table *);
 void fc_fill_avx2(fc_table *);
 void fc_fill_avx512(fc_table *);
 void fc_fill_amx(fc_table *);

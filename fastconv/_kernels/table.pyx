@@ -8,51 +8,60 @@ cdef extern from *:
     """
     #include "detect.h"
     #include "table.h"
-    #ifdef FC_HAVE_AVX2
-    #define FC_FILL_AVX2 fc_fill_avx2
-    #else
-    #define FC_FILL_AVX2 NULL
+    #ifndef FC_HAVE_NEON
+    #define fc_fill_neon NULL
     #endif
-    #ifdef FC_HAVE_AVX512
-    #define FC_FILL_AVX512 fc_fill_avx512
-    #else
-    #define FC_FILL_AVX512 NULL
+    #ifndef FC_HAVE_AVX2
+    #define fc_fill_avx2 NULL
     #endif
-    #ifdef FC_HAVE_AMX
-    #define FC_FILL_AMX fc_fill_amx
-    #else
-    #define FC_FILL_AMX NULL
+    #ifndef FC_HAVE_AVX512
+    #define fc_fill_avx512 NULL
     #endif
-    typedef void (*fc_fill)(fc_table *);
+    #ifndef FC_HAVE_AMX
+    #define fc_fill_amx NULL
+    #endif
     /* What each level adds to the one below; NULL where the compiler knew nothing of it. */
-    static fc_fill fc_fills[FC_LEVELS] = {
-        fc_fill_baseline, FC_FILL_AVX2, FC_FILL_AVX512, FC_FILL_AMX, fc_fill_amx_emulated,
+    typedef struct {
+        const char *name;
+        void (*fill)(fc_table *);
+    } fc_level;
+    static const fc_level fc_levels[FC_LEVELS] = {
+        {"baseline", fc_fill_baseline},
+    #if defined(__aarch64__)
+        {"neon", fc_fill_neon},
+    #else
+        {"avx2", fc_fill_avx2},
+        {"avx512", fc_fill_avx512},
+        {"amx", fc_fill_amx},
+    #endif
+        {"amx-emulated", fc_fill_amx_emulated},
     };
     """
     enum:
-        FC_AVX512
-        FC_AMX
+        FC_BELOW_AMX
         FC_AMX_EMULATED
         FC_LEVELS
-    ctypedef void (*fc_fill)(fc_table*) noexcept
-    fc_fill fc_fills[FC_LEVELS]
+    ctypedef struct fc_level:
+        const char* name
+        void (*fill)(fc_table*) noexcept
+    const fc_level fc_levels[FC_LEVELS]
     int fc_detect(int want_tiles)
     int fc_passes_twice()
 
 cdef int _built(int level) noexcept:
     """The highest level up to `level` whose kernels were compiled in."""
-    while level > 0 and fc_fills[level] == NULL:
+    while level > 0 and fc_levels[level].fill == NULL:
         level -= 1
     return level
 
 
-LEVELS = ("baseline", "avx2", "avx512", "amx", "amx-emulated")
+LEVELS = tuple(fc_levels[i].name.decode() for i in range(FC_LEVELS))
 # Chosen by name only, and not counted among those that a machine has.
 EMULATED = LEVELS[FC_AMX_EMULATED]
 _asked = os.environ.get("FASTCONV_ISA") or None
 
 cdef fc_table _tables[FC_LEVELS]
-cdef int _highest = _built(fc_detect(_asked in (None, LEVELS[FC_AMX])))
+cdef int _highest = _built(fc_detect(_asked in (None, "amx")))
 cdef int _active = 0
 
 
@@ -61,13 +70,13 @@ cdef void _build_tables() noexcept:
     for level in range(FC_AMX_EMULATED):
         if level:
             _tables[level] = _tables[level - 1]
-        if level <= _highest and fc_fills[level] != NULL:
-            fc_fills[level](&_tables[level])
-        if level == FC_AVX512 and fc_passes_twice():
+        if level <= _highest and fc_levels[level].fill != NULL:
+            fc_levels[level].fill(&_tables[level])
+        if level == FC_BELOW_AMX and fc_passes_twice():
             for dtype in range(FC_DTYPES):
                 _tables[level].of[dtype].passes = 2
-    _tables[FC_AMX_EMULATED] = _tables[FC_AVX512]
-    fc_fills[FC_AMX_EMULATED](&_tables[FC_AMX_EMULATED])
+    _tables[FC_AMX_EMULATED] = _tables[FC_BELOW_AMX]
+    fc_levels[FC_AMX_EMULATED].fill(&_tables[FC_AMX_EMULATED])
 
 
 cdef const fc_kernels* kernels(int dtype) noexcept nogil:

@@ -123,7 +123,10 @@ TILE(1, 8)
 #if REGISTERS >= 32
 TILE(13, 1) TILE(14, 1)
 TILE(7, 2) TILE(8, 2) TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2) TILE(13, 2) TILE(14, 2)
-TILE(4, 4) TILE(5, 4) TILE(6, 4) TILE(7, 4)
+TILE(4, 4) TILE(5, 4) TILE(6, 4)
+#if defined(__AVX512F__) /* 28 sums and 4 lanes leave no register for scalars: they must come from memory */
+TILE(7, 4)
+#endif
 TILE(2, 8) TILE(3, 8)
 #endif
 #undef TILE
@@ -140,9 +143,14 @@ static void JOIN(fill_tiles)(fc_kernels *k)
     TILE(13, 0, 1) TILE(14, 0, 1)
     TILE(7, 1, 2) TILE(8, 1, 2) TILE(9, 1, 2) TILE(10, 1, 2) TILE(11, 1, 2) TILE(12, 1, 2)
     TILE(13, 1, 2) TILE(14, 1, 2)
-    TILE(4, 2, 4) TILE(5, 2, 4) TILE(6, 2, 4) TILE(7, 2, 4)
+    TILE(4, 2, 4) TILE(5, 2, 4) TILE(6, 2, 4)
     TILE(2, 3, 8) TILE(3, 3, 8)
+#if defined(__AVX512F__)
+    TILE(7, 2, 4)
     const int rows[FC_WIDTHS] = {14, 14, 7, 3};
+#else
+    const int rows[FC_WIDTHS] = {14, 14, 6, 3};
+#endif
 #else
     const int rows[FC_WIDTHS] = {12, 6, 3, 1};
 #endif

@@ -15,6 +15,9 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #define KEEP(x) __asm__("" : "+v"(x))
 #define FETCH(address) __asm__ volatile("prefetcht0 %0" : : "m"(*(address)))
+#elif defined(__aarch64__) && defined(__GNUC__)
+#define KEEP(x) __asm__("" : "+w"(x))
+#define FETCH(address) __asm__ volatile("prfm pldl1keep, %0" : : "Q"(*(address)))
 #else
 #define KEEP(x) ((void)0)
 #define FETCH(address) ((void)0)
@@ -50,7 +53,11 @@
 #include "unit_dtype.h"
 
 /* Every dtype of numbers, and how a float64 becomes one: through an integer that wraps. */
+#if defined(__aarch64__) /* one of 32 bits would wrap in vectors, but not outside them */
+#define BY_INT32(x) ((int64_t)(x))
+#else
 #define BY_INT32(x) ((int32_t)(x))
+#endif
 #define BY_INT64(x) ((int64_t)(x))
 #define BY_UINT64(x) ((x) < 0x1p63 ? (uint64_t)(int64_t)(x) : (uint64_t)(int64_t)((x) - 0x1p63) ^ (1ULL << 63))
 #define AS_IT_IS(x) (x)
