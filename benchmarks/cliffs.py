@@ -16,6 +16,8 @@ from random import Random
 
 import numpy as np
 
+from fastconv._core.problem import Problem
+
 from . import timing
 from .peers import contest, report, rivals
 from .peers.__main__ import progress
@@ -39,6 +41,12 @@ def main(arguments=None):
     add("--threads", type=int, default=2, help="threads of every contender (2)")
     add("--seconds", type=float, default=0.1, help="timed per contender and problem (0.1)")
     add("--ops", default=",".join(WEIGHTS), help="operations to draw (default: all)")
+    add(
+        "--problems",
+        type=Path,
+        metavar="F",
+        help="time these instead, convolutions, one spelling per line",
+    )
     add("--rivals", metavar="A,B", help="rivals to start (default: all)")
     add("--python", default=sys.executable, help="interpreter of the rivals' processes")
     add("--worst", type=int, default=25, help="how many of the worst to list (25)")
@@ -51,7 +59,12 @@ def main(arguments=None):
     entries = []
     try:
         end = time.monotonic() + 60 * options.minutes
-        for case, layout in problems(options.seed, options.ops.split(",")):
+        given = (
+            spelled(options.problems)
+            if options.problems
+            else problems(options.seed, options.ops.split(","))
+        )
+        for case, layout in given:
             if time.monotonic() > end:
                 break
             progress(f"{len(entries) + 1} {case.op} {case.spelling(contest.LAYOUTS[layout])}")
@@ -149,6 +162,19 @@ def problems(seed, ops=tuple(WEIGHTS)):
         layout = random.choice(LAYOUTS)
         if case is not None and _affordable(case):
             yield case, layout
+
+
+def spelled(file):
+    """The convolutions of a file, as cases with layouts."""
+    for line in filter(None, map(str.strip, file.read_text().splitlines())):
+        p = Problem.parse(line)
+        case = Case(
+            name=line, op=p.kind, batch=p.batch, in_channels=p.in_channels, out_channels=p.out_channels,
+            groups=p.groups, input=p.input, kernel=p.kernel, stride=p.stride, dilation=p.dilation,
+            padding=tuple(zip(p.pad_begin, p.pad_end)), output=p.output, bias=p.bias, weight="normal",
+            count=1, dtype=p.dtype,
+        )  # fmt: skip
+        yield case, next(short for short, layout in contest.LAYOUTS.items() if layout == p.layout)
 
 
 def drawn(random, op):

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
-import fastconv
 from fastconv._algorithms import registry
 from fastconv._core.problem import Problem
 from fastconv._core.processor import processor

@@ -17,6 +17,7 @@ dask, jax, onnx, torch
                        bridges to Dask's arrays, JAX, ONNX's evaluator and PyTorch (extras)
 ceiling                what the machine could do at most
 _pose, _tuning         operations as problems, for planning; measuring them
+_terminal              a line on the terminal, for people who wait
 _normalized            what these and their gradients do
 _scipy, _in_place      what the functions with SciPy's names share; using them in SciPy's place
 _skimage               a backend for scikit-image

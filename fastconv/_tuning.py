@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import sys
 import warnings
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +10,7 @@ from typing import NamedTuple
 from ._core.problem import Problem
 from ._planner import explanation, measure, planner, wisdom
 from ._planner.explanation import spelled_seconds
+from ._terminal import reporter
 
 
 class Progress(NamedTuple):
@@ -54,10 +53,7 @@ def tune(asked, budget, progress):
     Time that one decision does not need is left to the others.
     """
     work = [(one, prepacked) for one in asked for prepacked in (False, True)[: 1 + one.packs]]
-    terminal = None
-    if progress is None or isinstance(progress, bool):
-        terminal = _Terminal() if progress or (progress is None and sys.stderr.isatty()) else None
-        progress = terminal
+    progress, line = reporter(progress, _spelled)
     others = measure.others_running()
     if work and others >= (os.cpu_count() or 1):
         warnings.warn(
@@ -81,8 +77,8 @@ def tune(asked, budget, progress):
     finally:
         if any(entry.fresh for _, entry in wisdom.entries()):
             saved = wisdom.save()
-        if terminal is not None:
-            terminal.close()
+        if line is not None:
+            line.close()
     result = Tuning(
         explanation.explain(
             one.problem, one.settings, prepacked=prepacked, exchanged=one.exchanged, note=one.note
@@ -161,30 +157,12 @@ def _reporter(progress, done, total, problem, prepacked):
     )
 
 
-class _Terminal:
-    """One line on the terminal that is written over and over."""
-
-    _INTERVAL = 0.1  # seconds
-
-    def __init__(self):
-        self._next = 0.0
-
-    def __call__(self, progress):
-        now = perf_counter()
-        if now < self._next:
-            return
-        self._next = now + self._INTERVAL
-        weights = ", packed" if progress.prepacked else ""
-        line = (
-            f"tuning {progress.done + 1}/{progress.total}: {progress.leader} "
-            f"{spelled_seconds(progress.seconds)}{weights}: {progress.problem}"
-        )
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r{line[:width]:<{width}}", end="", file=sys.stderr, flush=True)
-
-    def close(self):
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r{'':<{width}}\r", end="", file=sys.stderr, flush=True)
+def _spelled(progress):
+    weights = ", packed" if progress.prepacked else ""
+    return (
+        f"tuning {progress.done + 1}/{progress.total}: {progress.leader} "
+        f"{spelled_seconds(progress.seconds)}{weights}: {progress.problem}"
+    )
 
 
 def _cells(one):

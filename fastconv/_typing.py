@@ -15,7 +15,7 @@ Shape: TypeAlias = Sequence[SupportsIndex]
 Ints: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 Floats: TypeAlias = SupportsFloat | Sequence[SupportsFloat]
 # None for as many windows as there are elements.
-WindowCounts: TypeAlias = SupportsIndex | None | Sequence[SupportsIndex | None]
+WindowCounts: TypeAlias = SupportsIndex | Sequence[SupportsIndex | None] | None
 
 # Numbers for each axis may be (before, after).
 Pads: TypeAlias = SupportsIndex | Sequence[SupportsIndex | Sequence[SupportsIndex]]

@@ -7,8 +7,6 @@ minute, and keeps it for all later processes.
 """
 
 import json
-import shutil
-import sys
 from pathlib import Path
 from time import perf_counter, strftime
 from typing import NamedTuple
@@ -23,6 +21,7 @@ from ._core.settings import current
 from ._kernels import isa
 from ._planner import machine, planner, profile
 from ._planner.profile import UNITS, Profile
+from ._terminal import reporter
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -86,16 +85,17 @@ class Calibration(NamedTuple):
     saved: Path | None
 
     def __repr__(self) -> str:
-        here, cost = self.profile, 1e9
+        here = self.profile
+        rates = ", ".join(f"{level} {rate / 1e9:.0f} GFLOP/s" for level, rate in here.flops.items())
+        far = ", ".join(f"{rate / 1e9:.0f} on {n}" for n, rate in here.far.items())
+        regions = ", ".join(f"{seconds * 1e6:.2f} us on {n}" for n, seconds in here.region.items())
         lines = [
             f"{here.name}, {here.source}",
-            "one thread      "
-            + ", ".join(f"{level} {rate / cost:.0f} GFLOP/s" for level, rate in here.flops.items()),
-            f"copies          {here.near / cost:.0f} GB/s within a core's caches; in memory "
-            + ", ".join(f"{rate / cost:.0f} on {n}" for n, rate in here.far.items()),
-            "parallel loop   " + ", ".join(f"{s * 1e6:.2f} us on {n}" for n, s in here.region.items()),
-            f"{self.choices} choices: within 15 % of the fastest {self.before:.0%} before, {self.after:.0%} now; "
-            f"the worst {self.worst_before:.2f} times its time before, {self.worst_after:.2f} now",
+            f"one thread      {rates}",
+            f"copies          {here.near / 1e9:.0f} GB/s within a core's caches; in memory {far}",
+            f"parallel loop   {regions}",
+            f"{self.choices} choices   {self.before:.0%} within 15 % of the fastest before, {self.after:.0%} now",
+            f"the worst       {self.worst_before:.2f} times the fastest before, {self.worst_after:.2f} now",
             f"saved in {self.saved}" if self.saved else "not saved in a file",
         ]
         return "\n".join(lines)
@@ -153,10 +153,9 @@ def calibrate(seconds=50.0, progress=None, *, report=None):
     """
     if not isinstance(seconds, (int, float)) or not 0 < seconds < 1e6:
         raise ValueError(f"calibrate: seconds must be a time, got {seconds!r}")
-    terminal = None
-    if progress is None or isinstance(progress, bool):
-        terminal = _Terminal() if progress or progress is None and sys.stderr.isatty() else None
-        progress = terminal or (lambda *_: None)
+    progress, line = reporter(progress, _spelled)
+    if progress is None:
+        progress = _in_silence
     try:
         progress(0, 1, "ceilings of this machine")
         measured = _rates(seconds * _CEILING_PART)
@@ -165,8 +164,8 @@ def calibrate(seconds=50.0, progress=None, *, report=None):
             raise ValueError(f"calibrate: {seconds} seconds are too short a time to compare algorithms")
         fitted = measured._replace(rooms=_factors(runs, measured))
     finally:
-        if terminal is not None:
-            terminal.close()
+        if line is not None:
+            line.close()
     old, new = _lost(runs), _lost(runs, fitted)
     if report is not None:
         facts = profile.fields_of(fitted) | {"identity": list(identity())}
@@ -304,14 +303,9 @@ def _lost(runs, by=None):
     return np.array([min(run, key=told).seconds / min(timing.seconds for timing in run) for run in runs])
 
 
-class _Terminal:
-    """One line on the terminal that is written over and over."""
+def _in_silence(done, total, what):
+    """Progress that nobody asked for."""
 
-    def __call__(self, done, total, what):
-        width = shutil.get_terminal_size().columns - 1
-        line = f"calibrating {done}/{total}: {what}"
-        print(f"\r{line[:width]:<{width}}", end="", file=sys.stderr, flush=True)
 
-    def close(self):
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r{'':<{width}}\r", end="", file=sys.stderr, flush=True)
+def _spelled(done, total, what):
+    return f"calibrating {done}/{total}: {what}"

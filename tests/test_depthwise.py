@@ -2,8 +2,7 @@
 
 import pytest
 import rooms
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from rooms import WAYS
 
 ROOM = "direct_depthwise"

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import rooms
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from rooms import LAYOUTS, WAYS, in_layout, normal
 
 import fastconv

@@ -325,6 +325,7 @@ WRITER = """
 import sys
 from fastconv._core.problem import Problem
 from fastconv._planner import wisdom
+wisdom._PATIENCE = 1e6  # however busy the machine is
 problem = Problem.parse(sys.argv[1])
 for i in range(15):
     mine = problem._replace(batch=1000 * int(sys.argv[2]) + i + 1)
