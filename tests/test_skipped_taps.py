@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 from rooms import LAYOUTS, WAYS, in_layout, normal
 
 import fastconv
+from fastconv._algorithms import registry
 
 ROOM = "direct_channels"
 pytestmark = pytest.mark.usefixtures("every_thread_asked_for")
@@ -79,3 +80,24 @@ def test_the_same_bits_for_any_batch_and_number_of_threads(layout):
 def _conv(x, w, threads, options):
     with fastconv.config(threads=threads):
         return fastconv.conv2d(x, w, **options)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), WAYS)
+def test_a_factor_that_stride_and_dilation_share_is_one_of_the_array(data, way):
+    """Inputs between are never seen, whatever the padding, in every algorithm."""
+    number = lambda least, most: data.draw(st.integers(least, most))  # noqa: E731
+    kernel = [number(1, 4) for _ in range(number(1, 3))]
+    common = [number(2, 4) for _ in kernel]
+    stride, dilation = ([c * number(1, 2) for c in common] for _ in range(2))
+    padding = [(number(-2, 7), number(-2, 7)) for _ in kernel]
+    spatial = rooms.spatial_size([number(1, 24) for _ in kernel], kernel, dilation, padding)
+    groups, channels, filters = data.draw(st.sampled_from([(1, 3, 5), (2, 4, 2), (18, 1, 1)]))
+    x, w = (number(1, 2), groups * channels, *spatial), (groups * filters, channels, *kernel)
+    options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+    room = data.draw(st.sampled_from([one.name for one in registry.rooms_for("conv") if one.local]))
+    problem = rooms.whole_numbers(data.draw, 4, x, w, **options)
+    try:
+        rooms.assert_exact(problem, room, *way)
+    except ValueError as refusal:
+        assert "no algorithm for" in str(refusal)

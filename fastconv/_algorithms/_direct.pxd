@@ -14,7 +14,7 @@ cdef struct Weights:
 # What the direct rooms know of a problem, whatever their layout.
 cdef class Direct:
     cdef Geometry g            # with strides over single taps folded into the array's
-    cdef Py_ssize_t fold[3]
+    cdef Py_ssize_t fold[3], offset[3]  # of the inputs that some window sees: steps, and the first one
     cdef Py_ssize_t whole[3]   # sizes of the input, with what no window sees
     cdef const fc_kernels* k   # those of the level that was active when this was made
     cdef Py_ssize_t size       # bytes per element

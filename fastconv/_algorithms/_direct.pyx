@@ -1,6 +1,6 @@
 """What the direct rooms share: the compiled problem and the packing of weights."""
 
-from math import prod
+from math import gcd, prod
 
 import numpy as np
 
@@ -131,12 +131,24 @@ cdef class Direct:
         self.taps = self.g.kernel[0] * self.g.kernel[1] * self.g.kernel[2]
 
     cdef void fold_strides(self):
-        """A stride over single taps is a stride of the array: inputs between are never seen."""
+        """What stride and dilation have in common is a stride of the array: inputs between are never seen."""
         cdef Geometry* g = &self.g
+        cdef Py_ssize_t common
         cdef int i
         for i in range(3):
             self.fold[i] = 1
+            self.offset[i] = 0
             if g.kernel[i] > 1:
+                common = gcd(g.stride[i], g.dilation[i])
+                if common > 1 and g.padding == FILLED:
+                    self.offset[i] = -g.pad[i] % common
+                    if self.offset[i] < 0:
+                        self.offset[i] += common
+                    self.fold[i] = common
+                    g.pad[i] = (g.pad[i] + self.offset[i]) // common
+                    g.stride[i] //= common
+                    g.dilation[i] //= common
+                    g.input[i] = tile_count(max(g.input[i] - self.offset[i], <Py_ssize_t> 0), common)
                 continue
             g.dilation[i] = 1
             if g.stride[i] > 1 and g.pad[i] == 0 and (g.output[i] - 1) * g.stride[i] < g.input[i]:
@@ -149,6 +161,7 @@ cdef class Direct:
         cdef View v = view_of(x, self.last)
         cdef int i
         for i in range(3):
+            v.data += self.offset[i] * v.axis[i]
             v.axis[i] *= self.fold[i]
         return v
 
