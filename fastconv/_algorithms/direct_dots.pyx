@@ -171,8 +171,8 @@ cdef class Dotted(Direct):
         plan.pixelwise = plan.taps == 1
         plan.in_place = not needs_padding(g) and (
             plan.pixelwise and (x.channel == plan.size or plan.channels == 1) or self.is_whole(x))
-        if x.axis[2] * g.stride[2] % 2048 == 0 and plan.pixels > 1:
-            plan.in_place = False  # windows would fall into the same cache sets
+        if x.axis[2] * g.stride[2] % 2048 == 0 and plan.pixels > 1 and plan.quads > 1:
+            plan.in_place = False  # windows that are read again would fall into the same cache sets
         if plan.pixelwise:
             plan.packed = pixels_of(g, g.output, plan.channels, False, plan.size)
             plan.group = plan.packed.bytes * g.batch
