@@ -39,6 +39,7 @@ _PROBES = (
     "conv2d f32 {} c64 k64 g4 i28x28 f3x3 p1x1", "conv2d f32 cf c1 k1 i512x512 f3x3 p1x1",
     "conv2d f32 cf c1 k1 i256x256 f9x9 p4x4", "conv2d f32 cf c1 k8 i128x128 f5x5 p2x2",
     "conv2d f32 cf c1 k1 i256x256 f31x31 p15x15", "conv2d f64 {} c16 k32 i32x32 f3x3 p1x1",
+    "conv1d f32 {} c64 k64 i50 f3 p1", "conv1d f32 {} c16 k8 i200 f7 p3", "conv2d f32 {} c8 k8 i12x12 f3x3 p1x1",
     "conv1d f32 {} c32 k64 i1000 f9 p4", "conv1d f32 {} c128 k64 i400 f1", "conv1d f32 cf c1 k1 i100000 f31 p15",
     "conv1d f32 cf c1 k1 i50000 f301 p150", "conv1d f64 cf c1 k1 i30000 f1001 p500",
     "conv3d f32 {} c16 k16 i12x24x24 f3x3x3 p1x1x1", "conv3d f32 cf c1 k1 i32x64x64 f3x3x3 p1x1x1",

@@ -31,9 +31,9 @@ _MOST_TEXT = 200
 # No factor of a room is outside; what would be was disturbed.
 LEAST, MOST = 0.1, 10.0
 # What is assumed where nobody has measured: bytes per cycle of copies within a core's caches, bytes per
-# second of a thread beyond them, seconds of a parallel loop on two threads.
+# second of some threads beyond them, seconds of a parallel loop on two threads.
 _NEAR_PER_CYCLE = 25
-_FAR = 25e9
+_FAR = {1: 30e9, 2: 55e9, 4: 90e9, 8: 130e9}
 _REGION = 1e-6
 
 
@@ -109,7 +109,7 @@ def derived():
     hertz = clock()
     return Profile(
         processor(), "derived", f"from a clock of {hertz / 1e9:.2g} GHz", isa.passes_twice(), hertz, {},
-        _NEAR_PER_CYCLE * hertz, {1: _FAR}, {2: _REGION}, {},
+        _NEAR_PER_CYCLE * hertz, dict(_FAR), {2: _REGION}, {},
     )  # fmt: skip
 
 
