@@ -1,15 +1,18 @@
 # Pooling with results in registers: lanes are neighbouring outputs of a row, or neighbouring channels of
 # a pixel. Every tap is one load of its neighbours, de-interleaved for strides of 2 to 4; lanes outside
 # the input are masked, so that borders cost no more. A window that is whole rows, as in global pooling, is
-# folded along its rows instead. Small planes are copied into a cache with their padding first, unless
-# the places of maxima are wanted: then no lane lies outside, and all rows are one call.
+# folded along its rows instead. Planes of short rows are turned, so that lanes are channels. Other small
+# planes are copied into a cache with their padding first, unless the places of maxima are wanted: then no lane
+# lies outside, and all rows are one call.
 
 import numpy as np
 
 cimport numpy as cnp
 from libc.math cimport INFINITY
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from fastconv._algorithms._direct cimport tile_count
+from fastconv._algorithms._packing cimport is_linear
 from fastconv._core.arena cimport Scratch, acquire
 from fastconv._core.geometry cimport Geometry, View, canonical, view_of
 from fastconv._core.team cimport share
@@ -31,6 +34,10 @@ cdef enum:
     # Planes are copied if they are no larger, and rows of outputs no more than so many vectors.
     MOST_COPIED = 8 << 10
     FEW_VECTORS = 4
+    # As many planes as a vector has lanes are turned if they are no larger together.
+    MOST_TURNED = 128 << 10
+    SHORT = 4    # rows of outputs up to so many quarters of a vector
+    TURNING = 2  # loads that a vector is turned in
     SLACK = 128  # bytes of a vector, or two
 
 MOST_TAPS = 1 << 16  # whose numbers fit the lanes of any level
@@ -50,6 +57,7 @@ cdef struct Work:
     bint include_pad
     Py_ssize_t divisor
     const char* columns      # of averages: how many taps of each output's row count
+    bint turned              # a vector's lanes of planes become channels of pixels, in `copies`
     bint padded              # planes are copied, with their padding, to where these are:
     char* copies             # one for each thread
     Py_ssize_t reach[3]      # elements of a copy
@@ -71,7 +79,13 @@ def estimate(problem, machine, prepacked):
     cdef const Geometry* g = &state.work.g
     cdef Py_ssize_t lanes = state.k.lanes, rows = g.batch * g.output[0] * g.output[1]
     cdef Py_ssize_t vectors, calls, loads = g.kernel[0] * g.kernel[1] * g.kernel[2]
-    if state.work.last:
+    state.lay_out(&state.work, machine.threads, True)
+    if state.work.turned:
+        blocks = g.batch * tile_count(g.in_channels, lanes)
+        outputs = g.output[0] * g.output[1] * g.output[2]
+        calls, vectors = blocks * g.output[0] * g.output[1] * 3, blocks * outputs
+        loads += TURNING * (outputs + g.input[0] * g.input[1] * g.input[2]) // outputs
+    elif state.work.last:
         calls = rows * g.output[2]
         vectors = calls * tile_count(g.in_channels, lanes)
     else:
@@ -87,8 +101,8 @@ def estimate(problem, machine, prepacked):
 def workspace(problem, threads):
     cdef Pool state = Pool(problem)
     cdef Work w = state.work
-    state.lay_out(&w, threads)
-    return threads * w.copy_bytes if w.padded else 0
+    state.lay_out(&w, threads, True)
+    return threads * w.copy_bytes if w.padded or w.turned else 0
 
 
 def compile(problem):
@@ -122,16 +136,17 @@ def run(Pool state, packed, inputs, outputs, int threads):
             codes = np.empty(codes.shape, codes.dtype)
             w.codes = view_of(codes, state.last)
     w.kernel = state.k.pool_whole[w.op] if w.whole else state.k.pool[w.op]
-    state.lay_out(&w, threads)
-    if w.op == FC_SUM and not w.last and not w.divisor:
+    state.lay_out(&w, threads, is_linear(&w.x, w.g.input) and is_linear(&w.y, w.g.output)
+                  and (codes is None or is_linear(&w.codes, w.g.output)))
+    if w.op == FC_SUM and not w.last and not w.divisor and not w.turned:
         if state.columns is None:
             state.columns = counted_columns(&w.g, w.include_pad).astype(y.dtype)
         w.columns = <const char*> cnp.PyArray_DATA(state.columns)
-    cdef Scratch scratch = acquire(threads * w.copy_bytes if w.padded else 0)
+    cdef Scratch scratch = acquire(threads * w.copy_bytes if w.padded or w.turned else 0)
     w.copies = scratch.data
     w.k = state.k
     with nogil:
-        share(_pixels if w.last else _padded_planes if w.padded else _planes, &w,
+        share(_pixels if w.last else _turned if w.turned else _padded_planes if w.padded else _planes, &w,
               w.g.batch * w.runs * w.parts, threads)
     for target, made in zip(targets, (y, codes)):
         if target is not made:
@@ -169,13 +184,26 @@ cdef class Pool:
         w.whole = w.whole or not w.last and w.g.adaptive
         w.columns = NULL
 
-    cdef void lay_out(self, Work* w, int threads) noexcept:
-        """How many rows and planes a task takes."""
+    cdef void lay_out(self, Work* w, int threads, bint linear) noexcept:
+        """How many rows and planes a task takes; `linear` planes have no gaps between rows."""
         cdef const Geometry* g = &w.g
+        cdef Py_ssize_t inputs = g.input[0] * g.input[1] * g.input[2]
+        cdef Py_ssize_t outputs = g.output[0] * g.output[1] * g.output[2]
         cdef Py_ssize_t rows = g.output[0] * g.output[1], wanted = threads * TASKS_PER_THREAD
         cdef int i
         cdef Py_ssize_t plane = w.limit[0] * w.limit[1] * w.limit[2] * w.size
         w.planes = g.in_channels
+        w.parts = 1
+        w.rows = rows
+        w.padded = False
+        w.turned = (linear and inputs > 0 and outputs > 0 and not w.last and not w.whole and g.in_channels >= self.k.lanes
+                    and g.output[2] <= self.k.lanes * SHORT // 4
+                    and (inputs + outputs) * self.k.lanes * w.size <= MOST_TURNED)
+        if w.turned:
+            w.planes = self.k.lanes
+            w.runs = tile_count(g.in_channels, w.planes)
+            w.copy_bytes = ((inputs + 2 * outputs) * self.k.lanes * w.size + SLACK + 4095) // 4096 * 4096
+            return
         if not w.last:
             w.planes = max(1, min(NEAR_BYTES // max(plane, 1), g.in_channels * g.batch // wanted))
         w.runs = tile_count(g.in_channels, w.planes)
@@ -188,8 +216,6 @@ cdef class Pool:
         # Vectors read on behind the last row.
         w.copy_bytes = (w.copy_bytes + SLACK * g.stride[2] + 4095) // 4096 * 4096
         if w.padded:
-            w.parts = 1
-            w.rows = rows
             return
         w.parts = min(rows, max(1, tile_count(wanted, g.batch * w.runs)))
         w.rows = tile_count(rows, w.parts)
@@ -326,6 +352,53 @@ cdef void _pixels(const void* work, Py_ssize_t task, int thread) noexcept nogil:
             o += run
             if p.taps == 0:
                 _see_row(w, &p, row, &x)
+
+
+cdef void _turned(const void* work, Py_ssize_t task, int thread) noexcept nogil:
+    """As many planes as a vector has lanes, as pixels of so many channels."""
+    cdef const Work* w = <const Work*> work
+    cdef Work t = w[0]
+    cdef Py_ssize_t lanes = w.planes, pixel = lanes * w.size, inputs = 1, outputs = 1, i, c
+    cdef Py_ssize_t n = task // w.runs, channel = min(task % w.runs * lanes, w.g.in_channels - lanes)
+    cdef char* y = w.y.data + n * w.y.batch + channel * w.y.channel
+    cdef char* codes = w.codes.data + n * w.codes.batch + channel * w.codes.channel
+    cdef int axis
+    t.g.batch = 1
+    t.g.in_channels = lanes
+    t.x.data = w.copies + thread * w.copy_bytes
+    for axis in range(2, -1, -1):
+        t.x.axis[axis] = inputs * pixel
+        t.y.axis[axis] = outputs * pixel
+        t.codes.axis[axis] = outputs * lanes * w.code_size
+        inputs *= w.g.input[axis]
+        outputs *= w.g.output[axis]
+    t.y.data = t.x.data + inputs * pixel
+    t.codes.data = t.y.data + outputs * pixel
+    w.k.transpose(w.x.data + n * w.x.batch + channel * w.x.channel, w.x.channel, t.x.data, pixel, lanes, inputs, 1)
+    _pixels(&t, 0, thread)
+    w.k.transpose(t.y.data, pixel, y, w.y.channel, outputs, lanes, 1)
+    if w.op != FC_ARGMAX:
+        return
+    for c in range(lanes):
+        if w.code_size == 1:
+            _turn_codes(<uint8_t*> t.codes.data + c, lanes, <uint8_t*> (codes + c * w.codes.channel), outputs)
+        elif w.code_size == 2:
+            _turn_codes(<uint16_t*> t.codes.data + c, lanes, <uint16_t*> (codes + c * w.codes.channel), outputs)
+        else:
+            _turn_codes(<uint32_t*> t.codes.data + c, lanes, <uint32_t*> (codes + c * w.codes.channel), outputs)
+
+
+ctypedef fused code_t:
+    uint8_t
+    uint16_t
+    uint32_t
+
+
+cdef void _turn_codes(const code_t* codes, Py_ssize_t step, code_t* to, Py_ssize_t count) noexcept nogil:
+    """Codes of one plane side by side."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        to[i] = codes[i * step]
 
 
 cdef void _padded_planes(const void* work, Py_ssize_t task, int thread) noexcept nogil:
