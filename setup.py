@@ -35,10 +35,11 @@ LEVELS = {
     "amx": [*AVX512, "-mamx-tile", "-mamx-bf16"],
     "amx_emulated": ["-O2"],  # for tests: small is better than fast
 }
-# Without -fno-ivopts GCC spends registers of the innermost loop on addresses, and spills sums.
+# Without -fno-ivopts GCC spends registers of the innermost loop on addresses, and spills sums. Integers
+# wrap around, as NumPy's do.
 OPTIMISE = [
     "-O3", "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-ivopts",
-    "-g0",
+    "-fwrapv", "-g0",
 ]  # fmt: skip
 # Threads of our own, or for comparison, and where there are no POSIX threads, those of OpenMP.
 OPENMP = os.name == "nt" or os.environ.get("FASTCONV_THREADS") == "openmp"
