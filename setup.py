@@ -37,10 +37,10 @@ LEVELS = {
     "amx_emulated": ["-O2"],  # for tests: small is better than fast
 }
 # Without -fno-ivopts GCC spends registers of the innermost loop on addresses, without -fno-schedule-insns
-# (as on x86 anyway) on scalars that it loads early, and spills sums.
+# (as on x86 anyway) on scalars that it loads early, and spills sums. Integers wrap around, as NumPy's do.
 OPTIMISE = [
     "-O3", "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fno-ivopts",
-    "-fno-schedule-insns", "-g0",
+    "-fno-schedule-insns", "-fwrapv", "-g0",
 ]  # fmt: skip
 # Threads of our own, or for comparison, and where there are no POSIX threads, those of OpenMP.
 OPENMP = os.name == "nt" or os.environ.get("FASTCONV_THREADS") == "openmp"

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import _tuning
 from ._core import threads as _threads
-from ._core.arrays import Form
+from ._core.arrays import Form, native
 from ._core.problem import Problem
 from ._planner import explanation
 from ._pose import asked_by, pose
@@ -270,7 +270,7 @@ class Plan:
         """
         if len(inputs) != len(self._data):
             raise TypeError(f"plan: is called with {', '.join(self._data)}, got {len(inputs)} arrays")
-        inputs = [np.asarray(array) for array in inputs]
+        inputs = [native(np.asarray(array)) for array in inputs]
         if all(form.fits(array) for form, array in zip(self._forms, inputs)):
             return self, inputs
         specs = [(array.shape, array.dtype) for array in inputs]

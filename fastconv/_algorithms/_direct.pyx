@@ -9,6 +9,7 @@ from libc.string cimport memset
 
 from fastconv._algorithms._packing cimport copy_elements, needs_padding
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport FILLED, Geometry, View, canonical, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport kernels
@@ -204,7 +205,7 @@ cdef class Direct:
         cdef bint fits = cnp.PyArray_TYPE(weight) == self.type_number
         w.exchanged = fits and _filters_lie_closer(weight)
         if not w.exchanged and not (fits and cnp.PyArray_ISCARRAY_RO(weight)):
-            weight = np.ascontiguousarray(weight, self.dtype)
+            weight = contiguous(weight, self.dtype)
         _see_weights(w, weight)
         return weight
 

@@ -21,6 +21,7 @@ from fastconv._algorithms._winograd_tiles cimport (
 )
 from fastconv._algorithms._slots cimport Slots, must_pack, slot_of, slots_for
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport Geometry, View, shown, view_of
 from fastconv._core.team cimport note, share
 from fastconv._kernels.table cimport FC_CHAIN, FC_WIDTHS, fc_tile
@@ -202,7 +203,7 @@ cdef class Winograd(Direct):
         x, bias = inputs
         (y,) = outputs
         if bias is not None:
-            bias = np.ascontiguousarray(bias, self.dtype)
+            bias = contiguous(bias, self.dtype)
         cdef Operands o
         cdef const char* biases = self.bias(bias)
         cdef int workers = threads

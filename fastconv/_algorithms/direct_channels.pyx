@@ -22,6 +22,7 @@ from fastconv._algorithms._packing cimport (
 from fastconv._algorithms._seen cimport Range, outputs_seeing, seen_part, taps_seeing
 from fastconv._algorithms._slots cimport Slots, must_pack, slot_of, slots_for
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_CHAIN, FC_MAX_ROWS, FC_WIDTHS, fc_kernels, fc_tile
@@ -147,7 +148,7 @@ def run(Channelwise state, Filters packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
-        bias = np.ascontiguousarray(bias, state.dtype)
+        bias = contiguous(bias, state.dtype)
     cdef Layout plan = state.plan
     cdef Operands o
     cdef const char* biases = state.bias(bias)

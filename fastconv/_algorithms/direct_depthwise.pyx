@@ -13,6 +13,7 @@ from fastconv._algorithms._direct cimport Direct, tile_count
 from fastconv._algorithms._packing cimport Pixels, pack_pixels, pixels_of, unpack_pixels
 from fastconv._algorithms._windows cimport see_windows
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport FILLED, Geometry, View, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_SIGNALS, fc_kernels, fc_signal, fc_windows
@@ -100,7 +101,7 @@ def compile(problem):
 def prepare(Depthwise state, weight, threads):
     """Weights as (taps, channels)."""
     cdef Py_ssize_t size = state.size, taps = state.taps, tap = _tap_bytes(state.g.in_channels, size)
-    weight = np.ascontiguousarray(weight, state.dtype)
+    weight = contiguous(weight, state.dtype)
     cdef Scratch packed = acquire(taps * tap)
     state.k.transpose(<const char*> cnp.PyArray_DATA(weight), taps * size, packed.data, tap,
                       state.g.in_channels, taps, 1)
@@ -111,7 +112,7 @@ def run(Depthwise state, Scratch packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
-        bias = np.ascontiguousarray(bias, state.dtype)
+        bias = contiguous(bias, state.dtype)
     cdef int workers = threads
     cdef Operands o
     o.x = state.input_view(x)

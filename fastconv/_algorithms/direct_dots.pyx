@@ -15,6 +15,7 @@ from fastconv._algorithms._packing cimport (
     Pixels, copy_elements, fill, needs_padding, pack_pixels, pixels_of, unpack_pixels,
 )
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport FILLED, Geometry, View, shown, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_CHAIN, FC_DOT_FILTERS, fc_dots, fc_kernels
@@ -115,14 +116,14 @@ def compile(problem):
 
 def prepare(Dotted state, weight, threads):
     """Weights as they are: (filters, terms)."""
-    return np.ascontiguousarray(weight, state.dtype)
+    return contiguous(weight, state.dtype)
 
 
 def run(Dotted state, cnp.ndarray packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
-        bias = np.ascontiguousarray(bias, state.dtype)
+        bias = contiguous(bias, state.dtype)
     cdef int workers = threads
     cdef Layout plan = state.plan
     cdef Operands o

@@ -15,6 +15,7 @@ from fastconv._algorithms._packing cimport (
     Planes, copy_elements, needs_padding, pack_planes, plane_tap, planes_of,
 )
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport fc_kernels, fc_tile
@@ -104,14 +105,14 @@ def compile(problem):
 
 def prepare(Planewise state, weight, threads):
     """Weights as they are: (filters, taps)."""
-    return np.ascontiguousarray(weight, state.dtype)
+    return contiguous(weight, state.dtype)
 
 
 def run(Planewise state, cnp.ndarray packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
-        bias = np.ascontiguousarray(bias, state.dtype)
+        bias = contiguous(bias, state.dtype)
     cdef int workers = threads
     cdef Layout plan = state.layout(workers)
     cdef Operands o

@@ -87,7 +87,11 @@ def workspace(problem, threads):
 
 
 def compile(problem):
-    return Slides(problem)
+    cdef Slides state = Slides(problem)
+    if state.work.op == FC_SUM and not state.work.divisor:
+        counts = counted_columns(&state.work.g, state.work.include_pad)
+        state.counts = np.repeat(counts.astype(problem.dtype), state.work.unit)
+    return state
 
 
 def prepare(state, weight, threads):
@@ -105,9 +109,6 @@ def run(Slides state, packed, inputs, outputs, int threads):
     cdef Scratch scratch = acquire(threads * w.scratch_bytes)
     w.scratch = scratch.data
     if w.op == FC_SUM and not w.divisor:
-        if state.counts is None:
-            counts = counted_columns(&w.g, w.include_pad)
-            state.counts = np.repeat(counts.astype(y.dtype), w.unit)
         w.counts = <const char*> cnp.PyArray_DATA(state.counts)
     with nogil:
         share(_block, &w, w.planes * w.across * w.down, threads)
@@ -119,7 +120,7 @@ cdef class Slides:
     cdef Work work          # without the arrays
     cdef const fc_kernels* k
     cdef bint last
-    cdef object counts      # of averages, once they are needed
+    cdef object counts      # of averages
 
     def __init__(self, problem):
         cdef Work* w = &self.work

@@ -106,7 +106,11 @@ def workspace(problem, threads):
 
 
 def compile(problem):
-    return Pool(problem)
+    cdef Pool state = Pool(problem)
+    cdef Work* w = &state.work
+    if w.op == FC_SUM and not w.last and not w.divisor:
+        state.columns = counted_columns(&w.g, w.include_pad).astype(problem.dtype)
+    return state
 
 
 def prepare(state, weight, threads):
@@ -139,8 +143,6 @@ def run(Pool state, packed, inputs, outputs, int threads):
     state.lay_out(&w, threads, is_linear(&w.x, w.g.input) and is_linear(&w.y, w.g.output)
                   and (codes is None or is_linear(&w.codes, w.g.output)))
     if w.op == FC_SUM and not w.last and not w.divisor and not w.turned:
-        if state.columns is None:
-            state.columns = counted_columns(&w.g, w.include_pad).astype(y.dtype)
         w.columns = <const char*> cnp.PyArray_DATA(state.columns)
     cdef Scratch scratch = acquire(threads * w.copy_bytes if w.padded or w.turned else 0)
     w.copies = scratch.data
@@ -164,7 +166,7 @@ cdef class Pool:
     cdef Work work           # without the arrays
     cdef const fc_kernels* k
     cdef bint last
-    cdef object columns      # of averages, once they are needed
+    cdef object columns      # of averages
 
     def __init__(self, problem):
         cdef Work* w = &self.work

@@ -11,6 +11,7 @@ from fastconv._algorithms._direct import supports as _supports
 from fastconv._algorithms._direct cimport Direct, tile_count
 from fastconv._algorithms._packing cimport copy_elements, fill, pack_row
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport Geometry, View, shown, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_SIGNALS, fc_kernels, fc_signal
@@ -107,14 +108,14 @@ def compile(problem):
 
 def prepare(Signals state, weight, threads):
     """Weights as they are: (filters, channels, taps)."""
-    return np.ascontiguousarray(weight, state.dtype)
+    return contiguous(weight, state.dtype)
 
 
 def run(Signals state, cnp.ndarray packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
-        bias = np.ascontiguousarray(bias, state.dtype)
+        bias = contiguous(bias, state.dtype)
     cdef int workers = threads
     cdef Layout plan = state.lay_out(workers)
     cdef Scratch scratch = acquire(_scratch_bytes(state, &plan, workers))

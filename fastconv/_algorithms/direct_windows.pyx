@@ -11,6 +11,7 @@ from fastconv._algorithms._direct import supports as _supports
 from fastconv._algorithms._boxes cimport Box, Boxes, box_at, share_out
 from fastconv._algorithms._direct cimport Direct, tile_count
 from fastconv._algorithms._windows cimport see_windows
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_CHAIN, fc_kernels, fc_windows
@@ -102,14 +103,14 @@ def compile(problem):
 
 def prepare(Windowed state, weight, threads):
     """Weights as they are: (filters, taps)."""
-    return np.ascontiguousarray(weight, state.dtype)
+    return contiguous(weight, state.dtype)
 
 
 def run(Windowed state, cnp.ndarray packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
-        bias = np.ascontiguousarray(bias, state.dtype)
+        bias = contiguous(bias, state.dtype)
     cdef Operands o
     o.x = state.input_view(x)
     o.y = view_of(y, state.last)

@@ -21,6 +21,7 @@ from fastconv._algorithms._direct cimport Direct, tile_count
 from fastconv._algorithms._packing cimport copy_elements, fill, pack_row
 from fastconv._algorithms._quiet import quiet_bytes, quiet_parts
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport Geometry, View, canonical, shown, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport fc_kernels, fc_spectra
@@ -111,7 +112,7 @@ def compile(problem):
 def prepare(Blocks state, weight, threads):
     """Conjugate spectra of the kernels, divided by the number of points, for so many threads."""
     cdef Layout plan = state.lay_out(threads)
-    weight = np.ascontiguousarray(weight, state.dtype)
+    weight = contiguous(weight, state.dtype)
     cdef Py_ssize_t kernels = weight.shape[0] * weight.shape[1], vector = plan.lanes * plan.size
     cdef cnp.ndarray taps = weight
     spectra = np.empty((kernels, 2, plan.points), state.dtype)
@@ -141,7 +142,7 @@ def run(Blocks state, packed, inputs, outputs, threads):
     if quiet_parts(state.problem, x, sizes, [plan.step[i] for i in range(3)], threads):
         return False
     if bias is not None:
-        bias = np.ascontiguousarray(bias, state.dtype)
+        bias = contiguous(bias, state.dtype)
     cdef Scratch scratch = acquire(workers * _thread_bytes(&plan))
     cdef Operands o
     o.plan = &plan

@@ -16,6 +16,7 @@ from fastconv._algorithms._boxes cimport Box, Boxes, box_at, share_out
 from fastconv._algorithms._direct cimport Direct, Weights, tile_count
 from fastconv._algorithms._packing cimport Planes, pack_planes, plane_tap, planes_of
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.team cimport note, share
 from fastconv._kernels.table cimport fc_fused, fc_fused_kernels, fc_kernels
@@ -157,7 +158,7 @@ cdef class Fused(Direct):
     def whole_vectors(self, bias):
         """A bias whose groups are whole vectors, for lanes that are filters."""
         if not self.last:
-            return np.ascontiguousarray(bias)
+            return contiguous(bias, bias.dtype)
         cdef Py_ssize_t lanes = self.lay_out(1).lanes
         whole = np.zeros((self.g.groups, tile_count(self.filters, lanes) * lanes), self.dtype)
         whole[:, : self.filters] = bias.reshape(self.g.groups, self.filters)

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastconv._algorithms._packing cimport copy_elements, fill
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core cimport blas
 from fastconv._core.geometry cimport FILLED, Geometry, View, canonical, shown, view_of
 
@@ -74,16 +75,20 @@ def compile(problem):
 
 def prepare(problem, weight, threads):
     """The weight as it is: row-major filters are the rows of the matrix."""
-    return np.ascontiguousarray(weight, problem.dtype)
+    return contiguous(weight, problem.dtype)
 
 
 def run(problem, packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
-    if problem.dtype == "float64":
-        _run[double](problem, packed, x, bias, y, 0)
-    else:
-        _run[float](problem, packed, x, bias, y, 0)
+    blas.enter()
+    try:
+        if problem.dtype == "float64":
+            _run[double](problem, packed, x, bias, y, 0)
+        else:
+            _run[float](problem, packed, x, bias, y, 0)
+    finally:
+        blas.leave()
 
 
 def _matrix(problem):
@@ -106,7 +111,7 @@ cdef void _run(problem, packed, x, bias, y, real zero) except *:
     cdef Py_ssize_t filters, depth, pixels = _pixels(problem), n, group, first, count, total
     filters, depth = _matrix(problem)
     total = prod(problem.output)
-    bias = None if bias is None else np.ascontiguousarray(bias, problem.dtype)
+    bias = None if bias is None else contiguous(bias, problem.dtype)
     cdef const real* biases = NULL
     if bias is not None:
         biases = <const real*> <size_t> bias.ctypes.data

@@ -45,6 +45,7 @@ def prepare(problem, weight, threads):
     return (columns[:, :, None] * rows[:, None]).reshape(problem.weight_shape)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def run(problem, packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
@@ -75,8 +76,7 @@ def run(problem, packed, inputs, outputs, threads):
     if y.dtype.kind in "iu":
         integers.store(total, y)
     else:
-        with np.errstate(over="ignore"):
-            y[...] = total
+        y[...] = total
 
 
 def _accumulator(x, weight, bias, around):

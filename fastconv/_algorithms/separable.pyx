@@ -16,6 +16,7 @@ from fastconv._algorithms._boxes cimport part_start
 from fastconv._algorithms._direct cimport Direct, tile_count
 from fastconv._algorithms._packing cimport copy_elements, fill, pack_row
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport Geometry, View, canonical, shown, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.table cimport FC_SIGNALS, fc_kernels, fc_signal, fc_tile
@@ -109,7 +110,7 @@ def compile(problem):
 
 def prepare(Separable state, weight, threads):
     """The factors of every filter: (filters, kernel height) and (filters, kernel width)."""
-    columns, rows = (np.ascontiguousarray(factor, state.dtype) for factor in weight)
+    columns, rows = (contiguous(factor, state.dtype) for factor in weight)
     return columns, rows
 
 
@@ -117,7 +118,7 @@ def run(Separable state, packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
-        bias = np.ascontiguousarray(bias, state.dtype)
+        bias = contiguous(bias, state.dtype)
     cdef cnp.ndarray columns = packed[0], rows = packed[1]
     cdef int workers = threads
     cdef Layout plan = state.lay_out(workers)

@@ -23,6 +23,7 @@ from fastconv._algorithms._splitting cimport (
     tap_offset,
 )
 from fastconv._core.arena cimport Scratch, acquire
+from fastconv._core.arrays import contiguous
 from fastconv._core.geometry cimport Geometry, View, view_of
 from fastconv._core.team cimport share
 from fastconv._kernels.isa import has_tile_unit
@@ -107,7 +108,7 @@ def compile(problem):
 
 def prepare(Splitwise state, weight, threads):
     """Weights as [group][filter block][channel block][tap][part][2 tiles]."""
-    return SplitWeights(state, np.ascontiguousarray(weight, np.float32), threads)
+    return SplitWeights(state, contiguous(weight, np.float32), threads)
 
 
 def run(Splitwise state, SplitWeights packed, inputs, outputs, threads):
@@ -115,7 +116,7 @@ def run(Splitwise state, SplitWeights packed, inputs, outputs, threads):
     x, bias = inputs
     (y,) = outputs
     if bias is not None:
-        bias = np.ascontiguousarray(bias, np.float32)
+        bias = contiguous(bias, np.float32)
     cdef View vx = state.input_view(x), vy = view_of(y, state.last)
     cdef const char* biases = state.bias(bias)
     cdef int workers = threads

@@ -24,6 +24,12 @@ cpdef native(cnp.ndarray array):
     return np.array(array, dtype=array.dtype.newbyteorder("="))
 
 
+cpdef contiguous(array, dtype):
+    """`array` as `dtype` in C order, native byte order and aligned memory, copied only if it is not."""
+    return cnp.PyArray_FROM_OTF(
+        array, (<cnp.dtype> np.dtype(dtype)).num, cnp.NPY_ARRAY_IN_ARRAY | cnp.NPY_ARRAY_FORCECAST)
+
+
 cdef class Form:
     """One shape and dtype: makes arrays that have it, and knows those that do."""
 

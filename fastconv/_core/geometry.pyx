@@ -15,6 +15,7 @@ cdef void _copy_axes(tuple values, Py_ssize_t* target, Py_ssize_t missing) excep
 
 cdef Geometry canonical(problem) except *:
     cdef Geometry g
+    cdef int i
     g.batch = problem.batch
     g.in_channels = problem.in_channels
     g.out_channels = problem.out_channels
@@ -26,6 +27,12 @@ cdef Geometry canonical(problem) except *:
     _copy_axes(problem.pad_begin, g.pad, 0)
     _copy_axes(problem.pad_end, g.pad_end, 0)
     _copy_axes(problem.output, g.output, 1)
+    for i in range(3):
+        # Steps that nobody takes may be of any length: their products with others might be too large.
+        if g.output[i] <= 1:
+            g.stride[i] = 1
+        if g.kernel[i] == 1:
+            g.dilation[i] = 1
     g.adaptive = problem.adaptive
     g.padding = FILLED
     if problem.padding_mode in MODES:

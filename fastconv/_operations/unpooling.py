@@ -6,7 +6,7 @@ import numpy as np
 
 from .._core import sizes
 from .._core.arguments import LARGEST, as_array, as_ints, as_pairs, as_shape, one_of, split_input
-from .._core.arrays import Form, native
+from .._core.arrays import Form, contiguous, native
 from .._core.dtypes import row_of
 from .._core.outputs import stand_in
 from .._core.problem import LAYOUTS
@@ -106,7 +106,7 @@ def _checked(op, indices, shape, size, what):
         raise TypeError(f"{op}: indices must be signed integers, got {indices.dtype}")
     if indices.shape != shape:
         raise ValueError(f"{op}: indices have shape {indices.shape}, {what} has {shape}")
-    flat = np.ascontiguousarray(indices, np.int64)
+    flat = contiguous(indices, np.int64)
     wrong = first_wrong(flat, size, current().threads)
     if wrong is not None:
         place = tuple(int(i) for i in np.unravel_index(wrong, shape))
