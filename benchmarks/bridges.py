@@ -6,7 +6,7 @@ ONNX's evaluator and by `fastconv.onnx`; and a convolution of a Dask array, and 
 
 import argparse
 import importlib.util
-from itertools import count
+from itertools import count as numbers
 from time import perf_counter
 
 import numpy as np
@@ -169,7 +169,7 @@ def of_cluster(rounds):
         source = da.random.default_rng(0).random((1, 16, 2048, 2048), np.float32, chunks=(1, 16, 1024, 1024))
         chunked = client.persist(source)
         x = chunked.compute()
-        fresh = count(1)  # of known weights the result would be known too
+        fresh = numbers(1)  # of known weights the result would be known too
 
         def compute():
             wait(client.persist(fastconv.dask.conv2d(chunked, w * next(fresh), padding=1)))

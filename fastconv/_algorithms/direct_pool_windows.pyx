@@ -194,11 +194,14 @@ cdef class Pool:
         cdef Py_ssize_t rows = g.output[0] * g.output[1], wanted = threads * TASKS_PER_THREAD
         cdef int i
         cdef Py_ssize_t plane = w.limit[0] * w.limit[1] * w.limit[2] * w.size
-        w.planes = g.in_channels
-        w.parts = 1
+        w.planes = w.runs = w.parts = 1
         w.rows = rows
-        w.padded = False
-        w.turned = (linear and inputs > 0 and outputs > 0 and not w.last and not w.whole and g.in_channels >= self.k.lanes
+        w.copy_bytes = 0
+        w.padded = w.turned = False
+        if g.batch == 0 or g.in_channels == 0 or outputs == 0:
+            return
+        w.planes = g.in_channels
+        w.turned = (linear and inputs > 0 and not w.last and not w.whole and g.in_channels >= self.k.lanes
                     and g.output[2] <= self.k.lanes * SHORT // 4
                     and (inputs + outputs) * self.k.lanes * w.size <= MOST_TURNED)
         if w.turned:
