@@ -26,8 +26,10 @@ cpdef native(cnp.ndarray array):
 
 cpdef contiguous(array, dtype):
     """`array` as `dtype` in C order, native byte order and aligned memory, copied only if it is not."""
-    return cnp.PyArray_FROM_OTF(
-        array, (<cnp.dtype> np.dtype(dtype)).num, cnp.NPY_ARRAY_IN_ARRAY | cnp.NPY_ARRAY_FORCECAST)
+    cdef int number = (<cnp.dtype> (dtype if isinstance(dtype, cnp.dtype) else np.dtype(dtype))).num
+    if cnp.PyArray_Check(array) and cnp.PyArray_TYPE(array) == number and cnp.PyArray_ISCARRAY_RO(array):
+        return array
+    return cnp.PyArray_FROM_OTF(array, number, cnp.NPY_ARRAY_IN_ARRAY | cnp.NPY_ARRAY_FORCECAST)
 
 
 cdef class Form:
