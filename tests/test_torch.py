@@ -35,6 +35,7 @@ def numbers(*shape, dtype=torch.float64, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @pytest.mark.parametrize("name, shape, kernel, options", CONVS)
 def test_convolutions_and_their_gradients(name, shape, kernel, options):
     x, w = numbers(*shape).requires_grad_(), numbers(*kernel, seed=1).requires_grad_()

@@ -182,11 +182,13 @@ def rooms_of(problem):
 
 
 def times(problem, settings, *, prepacked, seconds, within):
-    """Measured seconds of the rooms predicted to take no more than `within` times the fastest; none is remembered."""
+    """Measured seconds of the rooms predicted to take no more than `within` times the fastest; none is remembered.
+
+    Rooms whose threads are not ours alone are left out.
+    """
     able = able_candidates(problem, settings, prepacked=prepacked)
     limit = within * min(c.seconds for c in able)
-    threads = machine_for(problem, settings.threads).threads
-    rivals = _comparable([c for c in able if c.seconds <= limit], threads)
+    rivals = [c for c in able if c.seconds <= limit and not getattr(c.room, "spins", False)]
     if len(rivals) < 2:
         return {}
     with _measuring:
