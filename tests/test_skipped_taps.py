@@ -53,6 +53,19 @@ def test_weights_that_are_no_numbers_meet_the_zeros_around_the_image(tap, value,
     assert not np.isfinite(y).all() and np.isfinite(y).any()
 
 
+def test_only_the_weights_themselves_are_looked_at():
+    """The stride of a single filter may be anything; what follows it in memory is not its own."""
+    rng = np.random.default_rng(3)
+    x, many = normal(rng, 1, 24, 5, 5), np.full((3, 24, 7, 7), np.nan, np.float32)
+    many[0] = normal(rng, 24, 7, 7)
+    w = many[::2][:1]
+    options = {"padding": 3, "algorithm": ROOM}
+    assert w.strides[0] > w[0].nbytes
+    np.testing.assert_array_equal(
+        fastconv.conv2d(x, w, **options), fastconv.conv2d(x, w.copy(), **options)
+    )
+
+
 @pytest.mark.parametrize("value", [np.inf, np.nan])
 def test_weights_of_exchanged_axes_are_looked_at_too(value):
     """The gradient to the input has filters and channels exchanged, and the kernel turned round."""

@@ -103,10 +103,12 @@ cdef void _pack_block(const void* work, Py_ssize_t block, int thread) noexcept n
     cdef char* target = p.to + block * p.block_bytes
     cdef Py_ssize_t size = (<Direct> p.state).size, filters = (<Direct> p.state).filters
     cdef Py_ssize_t first = block % p.blocks * p.width
+    # Of a single filter the stride means nothing.
+    cdef Py_ssize_t weights = (<Direct> p.state).channels * (<Direct> p.state).taps
     # Contiguous weights are looked at before: they are near then.
     if p.finite != NULL and not w.exchanged and not (<Direct> p.state).k.finite(
-        w.data + (block // p.blocks * filters + first) * w.filter,
-        min(p.width, filters - first) * w.filter // size,
+        w.data + (block // p.blocks * filters + first) * weights * size,
+        min(p.width, filters - first) * weights,
     ):
         p.finite[0] = False
     (<Direct> p.state).pack_block(w, target, block, p.width, p.blocks, 0, (<Direct> p.state).channels)

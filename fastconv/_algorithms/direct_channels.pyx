@@ -40,8 +40,8 @@ cdef enum:
     MERGED_CHANNELS = 256
     # Rows of at most so many outputs are worth looking at one column of the kernel after another.
     SHORT_ROW = 64
-    # Cycles that a tile takes for one more pass, besides those of its products.
-    PASS_CYCLES = 40
+    # Cycles that a tile takes to begin with other columns, besides those of its products.
+    TURN_CYCLES = 40
 
 
 # How one problem runs. What follows `cost` depends on the arrays and the threads of a call.
@@ -229,7 +229,7 @@ cdef class Channelwise(Direct):
                 count = min(seen.last, column + pixels) - max(seen.first, column)
                 if count > 0:
                     cycles += step_cycles(self.k, count, 1 << width, count + (1 << width), self.channels)
-                    cycles += (PASS_CYCLES + count * (1 << width)) / steps
+                    cycles += (TURN_CYCLES + count * (1 << width)) / steps
         return cycles / g.kernel[2]
 
     cdef bint reads_in_place(self, const Layout* plan) noexcept nogil:
@@ -511,7 +511,7 @@ cdef void _see(const Layout* plan, const Operands* o, fc_tile* t, const Range* s
 
 cdef void _split(const Layout* plan, const Operands* o, const fc_tile* whole, const Range* slices,
                  const Range* rows, Py_ssize_t column, Py_ssize_t pixels, Py_ssize_t* table) noexcept nogil:
-    """The tile `whole` in passes: in each, the pixels from output `column` on that see the same columns of the kernel."""
+    """The tile `whole`, some columns of the kernel at a time: of its pixels, from output `column` on, those that see them."""
     cdef Py_ssize_t row_bytes = plan.lanes * plan.size, width = plan.g.kernel[2], first, last
     cdef char* sums = <char*> table - _pages(FC_MAX_ROWS * row_bytes)
     cdef fc_tile t = whole[0]
